@@ -1,0 +1,1 @@
+"""Notifier's own side of the benchmarks."""

@@ -1,0 +1,161 @@
+"""The inbox in a browser, and its HTTP API: an application to mount under ``/inbox`` or to serve alone."""
+
+import asyncio
+import re
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from notifier.capture.api import faults_api, http_problem, messages_api, problem, validation_problem
+from notifier.capture.faults import FaultPlan
+from notifier.capture.message import Captured
+from notifier.capture.store import MessageStore
+
+Tab = Literal["html", "text", "source", "headers", "attachments"]
+TABS: tuple[Tab, ...] = ("html", "text", "source", "headers", "attachments")
+
+_FOLDER = Path(__file__).with_name("pages")
+_SHOWN = 200  # messages in the list
+_STREAM_LIFE = 15.0  # seconds; the browser connects again by itself, and a server that drains never waits longer
+_PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+)
+# The mail itself: an origin of its own, no scripts, nothing fetched. Inline images are data: URLs because a sandboxed
+# page sends no cookies, so an image behind a sign-in would not load.
+_MAIL_POLICY = (
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; img-src data:; "
+    "style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
+
+
+def inbox_app(messages: MessageStore, faults: FaultPlan | None = None) -> FastAPI:
+    """The inbox of `messages`. With `faults`, ``/api/faults`` scripts them."""
+    app = FastAPI(title="notifier inbox", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_exception_handler(HTTPException, http_problem)
+    app.add_exception_handler(RequestValidationError, validation_problem)
+    app.middleware("http")(_guarded)
+    app.include_router(messages_api(messages))
+    if faults is not None:
+        app.include_router(faults_api(faults))
+    app.mount("/static", StaticFiles(directory=_FOLDER / "static"))
+    _add_pages(app, messages)
+    return app
+
+
+def standalone_app(messages: MessageStore, faults: FaultPlan | None = None) -> FastAPI:
+    """The inbox under ``/inbox``, and nothing else."""
+    app = FastAPI(title="notifier capture", docs_url=None, redoc_url=None, openapi_url=None)
+    app.mount("/inbox", inbox_app(messages, faults))
+
+    @app.get("/")
+    async def home() -> RedirectResponse:
+        return RedirectResponse("/inbox/")
+
+    return app
+
+
+async def _guarded(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Refuses what another site asks a browser to change, and sets the headers that every answer has."""
+    fetched_from = request.headers.get("sec-fetch-site", "none")
+    if request.method not in {"GET", "HEAD"} and fetched_from not in {"same-origin", "none"}:
+        return problem(403, "cross_site", "this was asked for by another site's page")
+    response = await call_next(request)
+    response.headers.setdefault("Content-Security-Policy", _PAGE_POLICY)
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _add_pages(app: FastAPI, messages: MessageStore) -> None:
+    pages = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined)
+
+    def page(name: str, request: Request, **data: object) -> HTMLResponse:
+        base = request.scope.get("root_path", "")
+        return HTMLResponse(pages.get_template(name).render(base=base, **data))
+
+    def found(id: str) -> Captured:
+        if (message := messages.get(id)) is None:
+            raise HTTPException(404, f"no message {id}")
+        return message
+
+    def newest() -> dict[str, object]:
+        return {
+            "messages": messages.snapshot()[: -_SHOWN - 1 : -1],
+            "total": len(messages),
+            "dropped": messages.dropped,
+        }
+
+    @app.get("/")
+    async def inbox(request: Request) -> HTMLResponse:
+        return page("inbox.html", request, **newest())
+
+    @app.get("/list")
+    async def listed(request: Request) -> HTMLResponse:
+        """The list alone, which the page puts in place of its own when something came."""
+        return page("list.html", request, **newest())
+
+    @app.get("/events")
+    async def events() -> StreamingResponse:
+        return StreamingResponse(_changes(messages), media_type="text/event-stream")
+
+    @app.post("/delete")
+    async def delete(request: Request) -> RedirectResponse:
+        messages.clear()
+        return RedirectResponse(request.scope.get("root_path", "") + "/", 303)
+
+    @app.get("/messages/{id}")
+    async def message(request: Request, id: str, tab: Tab | None = None) -> HTMLResponse:
+        shown = found(id)
+        return page("message.html", request, message=shown, tabs=TABS, tab=tab or ("html" if shown.html else "text"))
+
+    @app.get("/messages/{id}/html")
+    async def html(id: str) -> HTMLResponse:
+        return HTMLResponse(framed(found(id)), headers={"Content-Security-Policy": _MAIL_POLICY})
+
+    @app.get("/messages/{id}/attachments/{number}")
+    async def attachment(id: str, number: int) -> Response:
+        """As a download of no type that a browser would show."""
+        attachments = found(id).attachments
+        if not 0 <= number < len(attachments):
+            raise HTTPException(404, f"no attachment {number}")
+        name = quote(attachments[number].filename, safe="")
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+        return Response(attachments[number].content, media_type="application/octet-stream", headers=headers)
+
+
+async def _changes(messages: MessageStore) -> AsyncIterator[str]:
+    """Server-sent events (one per change, without data), for a while."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _STREAM_LIFE
+    yield "retry: 500\ndata: hello\n\n"
+    with messages.watch() as bell:
+        while not messages.closed and loop.time() < end:
+            try:
+                await asyncio.wait_for(bell.wait(), end - loop.time())
+            except TimeoutError:
+                return
+            bell.clear()
+            yield "data: change\n\n"
+
+
+def framed(message: Captured) -> str:
+    """The HTML of the mail with its inline images in it (RFC 2392), and its links opening outside of the frame."""
+    html = message.html or ""
+    for part in message.attachments:
+        if part.content_id and re.fullmatch(r"image/[\w.+-]+", part.content_type):
+            data = f"data:{part.content_type};base64,{b64encode(part.content).decode()}"
+            for name in {part.content_id, quote(part.content_id)}:
+                html = html.replace(f"cid:{name}", data)
+    target = '<base target="_blank">'
+    return re.sub(r"<head(?:\s[^>]*)?>|\Z", lambda head: head.group() + target, html, count=1, flags=re.IGNORECASE)

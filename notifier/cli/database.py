@@ -1,0 +1,43 @@
+"""notifier db: the schema, and what a restored backup needs."""
+
+from typing import Annotated
+
+import typer
+
+from notifier.app import Roles, Service
+from notifier.cli.running import run, with_service
+from notifier.settings import read_settings
+from notifier.telemetry import configure_logging
+
+commands = typer.Typer(no_args_is_help=True, help="The database.")
+
+_RESTORED = "held after a backup was restored: it may have been sent since that backup was made"
+
+
+@commands.command()
+def upgrade() -> None:
+    """Bring the schema to the newest version. Safe when several start at once."""
+    settings = read_settings()
+    configure_logging(settings.log_level, settings.log_format)
+
+    async def upgrading() -> None:
+        service = Service(settings, Roles(api=False, worker=False))
+        try:
+            await service.store.migrate()
+        finally:
+            await service.store.close()
+        print("the schema is current")
+
+    run(upgrading())
+
+
+@commands.command()
+def hold(
+    reason: Annotated[str, typer.Option(help="What the timelines say.")] = _RESTORED,
+) -> None:
+    """Hold all mail that is not out yet, until it is retried: after a backup was restored, before anything starts."""
+
+    async def holding(service: Service) -> None:
+        print(f"held: {await service.store.hold(reason)}")
+
+    with_service(read_settings(), holding)

@@ -1,0 +1,89 @@
+"""Listening: uvicorn under our own signals, so that SIGTERM drains and the process ends with 0."""
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvicorn
+
+from notifier.domain.errors import ConfigurationError
+
+_HANDLERS = (signal.SIGTERM, signal.SIGINT)
+_LAST_REQUESTS = 5
+"""Seconds that requests under way get to be answered."""
+
+
+def bind(host: str, port: int, *, or_any: bool = False) -> socket.socket:
+    """A listening socket. With `or_any` a busy port gives way to a free one. Raises ConfigurationError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        try:
+            listening.bind((host, port))
+        except OSError:
+            if not or_any:
+                raise
+            listening.bind((host, 0))
+    except OSError as error:
+        listening.close()
+        raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror}; --port takes another") from None
+    listening.set_inheritable(True)
+    return listening
+
+
+class _Server(uvicorn.Server):
+    """uvicorn raises the signals it caught again once it is done, which would end us before we have drained."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            # Modules, compiled templates and statements stay for good: the collector need not walk through them again
+            # and again, which is 8 % of the CPU of a delivery.
+            gc.collect()
+            gc.freeze()
+            self._on_started()
+
+
+async def listen(
+    application: Any, listening: socket.socket, *, started: Callable[[], None], stopping: Callable[[], None]
+) -> None:
+    """Serves until SIGTERM or SIGINT. `stopping` is called at the signal, before the last requests are answered; a
+    second signal ends the wait for them."""
+    config = uvicorn.Config(
+        application,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_LAST_REQUESTS,
+    )
+    server = _Server(config, started)
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.force_exit = server.should_exit
+        server.should_exit = True
+        stopping()
+
+    for number in _HANDLERS:
+        loop.add_signal_handler(number, stop)
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        for number in _HANDLERS:
+            loop.remove_signal_handler(number)

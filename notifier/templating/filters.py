@@ -1,0 +1,213 @@
+"""The allow-list: every filter, test and global that templates may use, and the guard around each filter."""
+
+from collections.abc import Callable
+from functools import wraps
+from types import GeneratorType
+from typing import Any
+
+from jinja2.exceptions import TemplateRuntimeError
+from jinja2.filters import FILTERS as JINJA_FILTERS
+from jinja2.runtime import Undefined
+from jinja2.tests import TESTS as JINJA_TESTS
+from jinja2.utils import Cycler, Joiner, Namespace
+from markupsafe import Markup
+
+from notifier.templating.budget import MAX_BITS, MAX_RANGE, RUN, Exhausted, afford, spend, spend_work, weigh
+from notifier.templating.catalogue import GETTEXT
+from notifier.templating.formats import FORMATS
+from notifier.templating.strings import checked_format, escaped, printed, replaced_size
+
+_PLAIN = (
+    "abs", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "e", "escape", "filesizeformat",
+    "first", "float", "forceescape", "groupby", "indent", "int", "items", "join", "last", "length", "list", "lower",
+    "map", "max", "min", "reject", "rejectattr", "replace", "reverse", "round", "safe", "select", "selectattr", "slice",
+    "sort", "string", "striptags", "sum", "title", "tojson", "trim", "truncate", "unique", "upper", "urlencode",
+    "urlize", "wordcount", "wordwrap",
+)  # fmt: skip
+_TESTS = (
+    "boolean", "defined", "divisibleby", "eq", "equalto", "even", "false", "float", "ge", "greaterthan", "gt", "in",
+    "integer", "iterable", "le", "lessthan", "lower", "lt", "mapping", "ne", "none", "number", "odd", "sequence",
+    "string", "true", "undefined", "upper", "==", "!=", ">", ">=", "<", "<=",
+)  # fmt: skip
+_TOLERANT = frozenset({"d", "default", "defined", "undefined"})
+_SHALLOW = frozenset({"d", "default", "first", "last", "length", "count", "items", "safe", "defined", "undefined"})
+_ANY_NUMBER = frozenset({"d", "default", "sum", "min", "max", "int", "float", "money", "url", "divisibleby"})
+_WIDTHS = {"center": 1_000, "indent": 1_000, "batch": MAX_RANGE, "slice": MAX_RANGE, "round": 20}
+
+
+def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter with its steps, sizes and missing variables seen to."""
+    first = 0 if getattr(function, "jinja_pass_arg", None) is None else 1
+    tolerant, shallow = name in _TOLERANT, name in _SHALLOW
+    before = _BEFORE.get(name)
+    limit = _WIDTHS.get(name, MAX_RANGE) if name not in _ANY_NUMBER else None
+
+    @wraps(function)
+    def guard(*args: Any, **kwargs: Any) -> Any:
+        value = args[first]
+        kind = type(value)
+        if kind is str or kind is Markup:
+            spend(len(value) + 1)
+        else:
+            spend(1)
+            if kind not in _WEIGHTLESS:
+                if not tolerant and isinstance(value, Undefined):
+                    value.touch()
+                    return value
+                if not shallow:
+                    weigh(value)
+        if len(args) > first + 1 or kwargs:
+            for given in (*args[first + 1 :], *kwargs.values()):
+                if type(given) is int:
+                    if limit is not None and abs(given) > limit:
+                        raise Exhausted(f"the filter {name} takes numbers up to {limit}")
+                elif isinstance(given, Undefined) and not tolerant:
+                    given.touch()
+                    return given
+                else:
+                    weigh(given)
+        if before is not None:
+            args, kwargs = before(first, args, kwargs)
+        result = function(*args, **kwargs)
+        if type(result) is Markup and kind is not Markup and name != "safe" and RUN.get().markdown:
+            result = escaped(result.unescape())  # it was escaped for HTML alone
+        return result if type(result) in _WEIGHTLESS_RESULTS else _made(result)
+
+    return guard
+
+
+_WEIGHTLESS = frozenset({int, float, bool, type(None)})
+_WEIGHTLESS_RESULTS = frozenset({float, bool, type(None)})
+
+
+def _made(value: Any) -> Any:
+    """Count what a filter gave back; what comes one by one is taken at once."""
+    if isinstance(value, (str, list, tuple, dict)):
+        afford(len(value))
+    elif isinstance(value, int):
+        if value.bit_length() > MAX_BITS:
+            raise Exhausted(f"a number has more than {MAX_BITS} bits")
+    elif isinstance(value, GeneratorType):
+        items = []
+        for item in value:
+            spend(1)
+            items.append(item)
+        return items
+    return value
+
+
+_Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def _before_join(first: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Arguments:
+    separator = kwargs.get("d", args[first + 1] if len(args) > first + 1 else "")
+    attribute = kwargs.get("attribute", args[first + 2] if len(args) > first + 2 else None)
+    items = list(args[first])
+    if attribute is None:
+        items = [printed(item) for item in items]
+    afford(len(items) * (len(printed(separator)) + 1))
+    return (*args[:first], items, *args[first + 1 :]), kwargs
+
+
+def _before_indent(first: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Arguments:
+    width = kwargs.get("width", args[first + 1] if len(args) > first + 1 else 4)
+    size = len(width) if isinstance(width, str) else int(width)
+    if size > _WIDTHS["indent"]:
+        raise Exhausted(f"the filter indent takes widths up to {_WIDTHS['indent']}")
+    afford(len(args[first]) + (args[first].count("\n") + 1) * size)
+    return args, kwargs
+
+
+def _before_replace(first: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Arguments:
+    old = kwargs.get("old", args[first + 1] if len(args) > first + 1 else "")
+    new = kwargs.get("new", args[first + 2] if len(args) > first + 2 else "")
+    replaced_size(printed(args[first]), old, new)
+    return args, kwargs
+
+
+def _before_wordwrap(first: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Arguments:
+    width = kwargs.get("width", args[first + 1] if len(args) > first + 1 else 79)
+    wrap = kwargs.get("wrapstring", args[first + 3] if len(args) > first + 3 else "\n")
+    if width < 1:
+        raise TemplateRuntimeError("the filter wordwrap takes a width of 1 at the least")
+    text = printed(args[first])
+    afford(len(text) + (len(text) // width + text.count(" ") + 1) * len(printed(wrap or "\n")))
+    return args, kwargs
+
+
+def _before_string(first: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Arguments:
+    return (*args[:first], printed(args[first]), *args[first + 1 :]), kwargs
+
+
+def _before_slice(first: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Arguments:
+    if len(args) > first + 1 and isinstance(args[first + 1], int):
+        spend_work(args[first + 1])
+    return args, kwargs
+
+
+_TEXT = (
+    "capitalize", "center", "e", "escape", "forceescape", "lower", "safe", "string", "striptags", "title", "trim",
+    "truncate", "upper", "urlize", "wordcount",
+)  # fmt: skip
+_BEFORE: dict[str, Callable[[int, tuple[Any, ...], dict[str, Any]], _Arguments]] = {
+    "join": _before_join,
+    "indent": _before_indent,
+    "replace": _before_replace,
+    "wordwrap": _before_wordwrap,
+    "slice": _before_slice,
+    **dict.fromkeys(_TEXT, _before_string),
+}
+
+
+def format_(value: Any, *args: Any, **kwargs: Any) -> str:
+    """`{{ "%s of %s"|format(a, b) }}`."""
+    if args and kwargs:
+        raise TemplateRuntimeError("format takes values by position or by name, not both")
+    return checked_format(printed(value), kwargs or args)
+
+
+def nl2br(value: Any) -> Markup:
+    """Lines of a text as lines of HTML; the text is escaped."""
+    lines = printed(value).splitlines()
+    afford(sum(map(len, lines)) + 5 * len(lines))
+    return Markup("<br>\n").join(lines)
+
+
+def capped_range(*arguments: Any) -> range:
+    """`range()`, for at most 10,000 numbers."""
+    numbers = range(*arguments)
+    if len(numbers) > MAX_RANGE:
+        raise Exhausted(f"range() gives {MAX_RANGE} numbers at the most")
+    return numbers
+
+
+def asset(name: Any) -> str:
+    """`asset("logo.png")`: where the picture is. ``cid:`` and an inline part of this mail, or a hosted address."""
+    run = RUN.get()
+    attachment = run.files.get(name) if isinstance(name, str) else None
+    if attachment is None:
+        raise TemplateRuntimeError(f"there is no asset {name!r}")
+    if run.public_url is not None:
+        identity = str(attachment.content_id).partition("@")[0]
+        return f"{run.public_url.rstrip('/')}/assets/{identity}/{attachment.filename}"
+    run.inline[name] = attachment
+    return f"cid:{attachment.content_id}"
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    **{name: _guarded(name, JINJA_FILTERS[name]) for name in _PLAIN},
+    **{name: _guarded(name, function) for name, function in FORMATS.items()},
+    "format": _guarded("format", format_),
+    "nl2br": _guarded("nl2br", nl2br),
+}
+_KNOWN_TESTS: dict[str, Any] = {**JINJA_TESTS}
+TESTS: dict[str, Callable[..., Any]] = {name: _guarded(name, _KNOWN_TESTS[name]) for name in _TESTS}
+GLOBALS: dict[str, Any] = {
+    "asset": asset,
+    "cycler": Cycler,
+    "dict": dict,
+    "joiner": Joiner,
+    "namespace": Namespace,
+    "range": capped_range,
+    **GETTEXT,
+}

@@ -1,0 +1,156 @@
+"""What a test sees of mail: the capture server with waits, faults and assertions."""
+
+import re
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from notifier.capture import Captured, CaptureThread, Filter, NoSuchMail, Transaction
+from notifier.capture.message import Pattern
+from notifier.testing.validity import faults_of
+
+HEADER = "X-Notifier-Id"
+
+
+class Mail(Captured):
+    """A message that was received. `attempts` counts the SMTP transactions that it took, those that the server refused
+    included: notifier, or whatever else was sending, came back that often."""
+
+    attempts: int
+
+    @classmethod
+    def of(cls, message: Captured, ledger: list[Transaction]) -> "Mail":
+        mail = cls(message.id, message.received_at, message.mail_from, message.rcpt_tos, message.raw)
+        mail.__dict__["attempts"] = _attempts(message, ledger)
+        return mail
+
+    @cached_property
+    def notification(self) -> str | None:
+        """The id of the notification that it is."""
+        return self.header(HEADER)
+
+    def assert_valid(self) -> None:
+        """That a reader's program will show it as it is meant: its parts, alternatives of text and of images, links,
+        size, and nothing left of the template. AssertionError names everything that is wrong."""
+        if faults := faults_of(self):
+            listed = "\n".join(f"  - {fault}" for fault in faults)
+            raise AssertionError(f"{self.subject!r} to {', '.join(self.rcpt_tos)}:\n{listed}")
+
+
+def _attempts(message: Captured, ledger: list[Transaction]) -> int:
+    """Transactions up to the one that brought the message, which named one of its recipients (or got no further than
+    MAIL). Which mail a refused transaction was for, SMTP does not say: it counts for the next one to that reader."""
+    rcpts, number = {rcpt.lower() for rcpt in message.rcpt_tos}, 0
+    for transaction in ledger:
+        if transaction.captured == message.id:
+            break
+        named = {rcpt.lower() for rcpt in (*transaction.accepted, *transaction.refused)}
+        if not (named & rcpts if named else transaction.mail_from == message.mail_from):
+            continue
+        if _could_be(transaction, message):
+            number += 1
+        elif transaction.captured is not None:
+            number = 0
+    return number + 1
+
+
+def _could_be(transaction: Transaction, message: Captured) -> bool:
+    if transaction.body is None:
+        return True
+    sent = Captured("", transaction.at, transaction.mail_from, (), transaction.body)
+    return sent.message_id == message.message_id
+
+
+class Mailbox(CaptureThread):
+    """A mail server of the test's own, in a thread of its own: `host` and `port` are where it listens."""
+
+    def __init__(self, kept: Path, **terms: Any) -> None:
+        super().__init__(**terms)
+        self._kept = kept
+
+    @property
+    def mails(self) -> list[Mail]:
+        """Everything that came, oldest first."""
+        return [Mail.of(message, self.ledger) for message in self.messages]
+
+    def wait_for(
+        self,
+        *,
+        notification: str | None = None,
+        to: str | None = None,
+        subject: Pattern | None = None,
+        template: str | None = None,
+        reference: str | None = None,
+        after: datetime | str | None = None,
+        timeout: float = 5.0,
+    ) -> Mail:
+        """The first mail that fits, of those that came and those that come within `timeout` seconds.
+
+        `subject` is a regular expression to be found in it, `after` a time or the id of a mail. Raises `NoSuchMail`
+        with a table of what did come and why each did not fit, and with the folder where all of it is kept.
+        """
+        wanted = _filter(notification, to, subject, template, reference, after)
+        try:
+            return Mail.of(self._run(self.messages.store.wait_for(wanted, timeout=timeout)), self.ledger)
+        except NoSuchMail as error:
+            raise self._with_files(error) from None
+
+    async def wait_for_async(
+        self,
+        *,
+        notification: str | None = None,
+        to: str | None = None,
+        subject: Pattern | None = None,
+        template: str | None = None,
+        reference: str | None = None,
+        after: datetime | str | None = None,
+        timeout: float = 5.0,  # noqa: ASYNC109 -- as in `wait_for`
+    ) -> Mail:
+        """`wait_for` for async tests whose loop has to go on meanwhile."""
+        wanted = _filter(notification, to, subject, template, reference, after)
+        try:
+            return Mail.of(await self.messages.store.wait_for(wanted, timeout=timeout), self.ledger)
+        except NoSuchMail as error:
+            raise self._with_files(error) from None
+
+    def assert_none(
+        self,
+        *,
+        notification: str | None = None,
+        to: str | None = None,
+        subject: Pattern | None = None,
+        template: str | None = None,
+        reference: str | None = None,
+        after: datetime | str | None = None,
+        within: float = 0.0,
+    ) -> None:
+        """That no such mail came, nor comes `within` so many seconds."""
+        wanted = _filter(notification, to, subject, template, reference, after)
+        try:
+            came = self._run(self.messages.store.wait_for(wanted, timeout=within))
+        except NoSuchMail:
+            return
+        raise AssertionError(f"a mail came that should not ({wanted}): {came.subject!r} to {', '.join(came.rcpt_tos)}")
+
+    def _with_files(self, error: NoSuchMail) -> NoSuchMail:
+        self._kept.mkdir(parents=True, exist_ok=True)
+        for message in self.messages:
+            message.save(self._kept)
+        if self.messages:
+            error.args = (f"{error}\nall of it is kept in {self._kept}",)
+        return error
+
+
+def _filter(
+    notification: str | None,
+    to: str | None,
+    subject: Pattern | None,
+    template: str | None,
+    reference: str | None,
+    after: datetime | str | None,
+) -> Filter:
+    pattern = re.compile(subject) if isinstance(subject, str) else subject
+    return Filter(
+        notification=notification, to=to, subject=pattern, template=template, reference=reference, after=after
+    )

@@ -1,0 +1,226 @@
+"""Notifications: search, one with its timeline and its mail, what may be done about it, and all mail of an address."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, get_args
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from notifier.domain.errors import NotFound, NotifierError, refused
+from notifier.domain.key import SCOPES, Key
+from notifier.domain.lifecycle import RETRYABLE, NotificationStatus
+from notifier.domain.listing import Filter, Page
+from notifier.domain.notification import Record
+from notifier.mail.address import AddressError, check_email, comparison_key
+from notifier.web.admin.mail import NO_HTML, framed, images_of
+from notifier.web.admin.office import office_of, services_of
+from notifier.web.admin.pages import download, form_of, go, page
+from notifier.web.admin.sessions import VIEWER, Editor
+from notifier.web.admin.timeline import steps
+from notifier.web.api.control import same_mail
+from notifier.web.wire.addresses import Addressees
+
+router = APIRouter()
+
+STATUSES: Final[tuple[NotificationStatus, ...]] = get_args(NotificationStatus)
+_LIMIT: Final = 50
+_ASKED: Final = ("q", "status", "template", "tag", "batch", "from", "to")
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+
+@router.get("/notifications", dependencies=VIEWER)
+async def search(request: Request) -> Response:
+    """Newest first; `after` and `before` are ids, so a page stays what it is while mail comes in."""
+    asked = {name: value.strip() for name, value in request.query_params.items() if value.strip()}
+    services = services_of(request)
+    if (id_ := asked.get("q", "").lower()) and _ID.fullmatch(id_) and await services.store.records([id_]):
+        return go(f"/notifications/{id_}")
+    wanted, wrong = _filter(asked)
+    cursor = Page(
+        _LIMIT, *(asked[name] if _ID.fullmatch(asked.get(name, "")) else None for name in ("after", "before"))
+    )
+    project = asked.get("project", "default")
+    listed = await services.store.listed(project, wanted, cursor) if wrong is None else None
+    records = listed.records if listed else ()
+    more = bool(listed and listed.has_more)
+    return page(
+        request,
+        "notifications.html",
+        records=records,
+        older=records[-1].notification.id if records and (more or cursor.before) else None,
+        newer=records[0].notification.id if records and (cursor.after or (cursor.before and more)) else None,
+        asked={name: asked.get(name, "") for name in _ASKED},
+        searched=any(name in asked for name in _ASKED),
+        wrong=wrong,
+        statuses=STATUSES,
+        projects=await office_of(request).store.projects(),
+        project=project,
+        live=not asked.get("after") and not asked.get("before"),
+    )
+
+
+def _filter(asked: dict[str, str]) -> tuple[Filter, str | None]:
+    """What was asked for, or what is wrong with it. `q` is an address, an id, or a reference."""
+    q = asked.get("q")
+    recipient = reference = None
+    batch = asked.get("batch")
+    if q and "@" in q:
+        try:
+            recipient = comparison_key(check_email(q))
+        except AddressError as error:
+            return Filter(), f"{q} is not an address: {error.reason}"
+    elif q and _ID.fullmatch(q.lower()):
+        batch = q.lower()
+    elif q:
+        reference = q
+    if batch and not _ID.fullmatch(batch.lower()):
+        return Filter(), f"{batch} is not the id of a batch."
+    status = asked.get("status")
+    try:
+        after, before = _day(asked.get("from")), _day(asked.get("to"))
+    except ValueError:
+        return Filter(), "A date is written as 2026-01-31."
+    return (
+        Filter(
+            status=next((one for one in STATUSES if one == status), None),
+            template=asked.get("template"),
+            recipient=recipient,
+            reference=reference,
+            batch=batch.lower() if batch else None,
+            tag=asked.get("tag"),
+            created_after=after - timedelta(microseconds=1) if after else None,
+            created_before=before + timedelta(days=1) if before else None,
+        ),
+        None,
+    )
+
+
+def _day(text: str | None) -> datetime | None:
+    return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) if text else None
+
+
+async def _record(request: Request, id_: str) -> Record:
+    known = _ID.fullmatch(id_.lower())
+    record = (await services_of(request).store.records([id_.lower()])).get(id_.lower()) if known else None
+    if record is None:
+        raise NotFound("There is no such notification.")
+    return record
+
+
+@router.get("/notifications/{id}", dependencies=VIEWER)
+async def detail(request: Request, id: str) -> Response:
+    record = await _record(request, id)
+    services = services_of(request)
+    one = record.notification
+    mail, unmade = None, None
+    try:
+        mail = (await services.composer.compose(one)).rendered
+    except NotifierError as error:
+        unmade = str(error)
+    return page(
+        request,
+        "notification.html",
+        record=record,
+        one=one,
+        steps=steps(await services.store.events(one.id), record, office_of(request).clock()),
+        mail=mail,
+        unmade=unmade,
+        retryable=any(r.status in RETRYABLE for r in one.recipients),
+    )
+
+
+@router.get("/notifications/{id}/mail", dependencies=VIEWER)
+async def mail(request: Request, id: str) -> Response:
+    composed = await services_of(request).composer.compose((await _record(request, id)).notification)
+    return framed(composed.rendered.html or NO_HTML, images_of(composed.build(True)))
+
+
+@router.get("/notifications/{id}/eml", dependencies=VIEWER)
+async def eml(request: Request, id: str) -> Response:
+    one = (await _record(request, id)).notification
+    composed = await services_of(request).composer.compose(one)
+    return download(composed.build(True), "message/rfc822", f"{one.id}.eml")
+
+
+@router.post("/notifications/{id}/retry")
+async def retry(request: Request, id: str, user: Editor) -> Response:
+    one = (await _record(request, id)).notification
+    services = services_of(request)
+    await services.store.retry(one.project, one.id)
+    await office_of(request).note(user.name, "notification.retry", one.id, {})
+    services.wake()
+    return go(f"/notifications/{one.id}", "retried")
+
+
+@router.post("/notifications/{id}/cancel")
+async def cancel(request: Request, id: str, user: Editor) -> Response:
+    one = (await _record(request, id)).notification
+    services = services_of(request)
+    await services.store.cancel(one.project, one.id)
+    await office_of(request).note(user.name, "notification.cancel", one.id, {})
+    services.watch.notice()
+    return go(f"/notifications/{one.id}", "canceled")
+
+
+@router.post("/notifications/{id}/resend")
+async def resend(request: Request, id: str, user: Editor) -> Response:
+    """The same mail to another address, as a new notification that names this one."""
+    one = (await _record(request, id)).notification
+    services = services_of(request)
+    faults: list[Any] = []
+    people = Addressees(services.limits.recipients, faults)
+    people.add("to", (await form_of(request)).get("to", "").strip())
+    people.check()
+    if faults:
+        raise refused(faults)
+    asked = replace(await same_mail(services, one), recipients=tuple(people.recipients), fields=tuple(people.fields))
+    caller = Key(
+        id=f"admin:{user.id}",
+        project=one.project,
+        name=user.name,
+        prefix="",
+        hash="",
+        mode=one.mode,
+        scopes=frozenset(SCOPES),
+        created_at=user.created_at,
+    )
+    receipt = await services.intake.accept(asked, caller)
+    await office_of(request).note(user.name, "notification.resend", one.id, {"as": receipt.ids[0]})
+    return go(f"/notifications/{receipt.ids[0]}", "resent")
+
+
+@router.get("/addresses/{email}", dependencies=VIEWER)
+async def address(request: Request, email: str) -> Response:
+    """Everything about an address: whether it is written to, and its mail."""
+    try:
+        key = comparison_key(check_email(email))
+    except AddressError as error:
+        raise NotFound(f"{email} is not an address: {error.reason}") from None
+    services = services_of(request)
+    project = request.query_params.get("project", "default")
+    after = request.query_params.get("after", "")
+    cursor = Page(_LIMIT, after=after if _ID.fullmatch(after) else None)
+    listed = await services.store.listed(project, Filter(recipient=key), cursor)
+    return page(
+        request,
+        "address.html",
+        email=email,
+        records=listed.records,
+        older=listed.records[-1].notification.id if listed.has_more else None,
+        suppressions=await services.store.find_suppressions(key),
+    )
+
+
+@router.post("/addresses/{email}/lift")
+async def lift(request: Request, email: str, user: Editor) -> Response:
+    """Writes to an address again."""
+    try:
+        key = comparison_key(check_email(email))
+    except AddressError as error:
+        raise NotFound(f"{email} is not an address: {error.reason}") from None
+    await services_of(request).store.lift_suppressions(key, (await form_of(request)).get("scope") or None)
+    await office_of(request).note(user.name, "suppression.lift", email, {})
+    return go(f"/addresses/{quote(email)}", "lifted")

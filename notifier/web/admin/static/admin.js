@@ -1,0 +1,15 @@
+// Small things that every page has: asking before what cannot be undone, and "/" for the search.
+"use strict"
+document.addEventListener("submit", (event) => {
+  const question = event.target.dataset.confirm
+  if (question && !window.confirm(question)) event.preventDefault()
+})
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select, [contenteditable]")
+  const target = document.querySelector(`[data-focus="${event.key === "/" ? "/" : ""}"]`)
+  if (!typing && target && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault()
+    target.focus()
+    target.select()
+  }
+})

@@ -1,0 +1,58 @@
+"""/v1/keys: API keys of the caller's project. A key itself is shown once, when it is made."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from notifier.domain.errors import Fault, NotFound, refused
+from notifier.domain.key import Key, new_secret, secret_hash, secret_prefix
+from notifier.domain.notification import uuid7
+from notifier.web.api.ids import known_form
+from notifier.web.body import read_json
+from notifier.web.callers import Admin
+from notifier.web.services import services_of
+from notifier.web.wire.answers import Json, key_json, list_json
+from notifier.web.wire.faults import read_model
+from notifier.web.wire.models import KeyBody
+
+router = APIRouter(tags=["keys"])
+
+
+@router.get("/v1/keys", operation_id="list_keys")
+async def list_keys(request: Request, caller: Admin) -> Response:
+    """The project's keys, revoked ones too, oldest first."""
+    return Json(list_json([key_json(key) for key in await services_of(request).store.keys(caller.project)]))
+
+
+@router.post("/v1/keys", operation_id="create_key", status_code=201)
+async def create_key(request: Request, caller: Admin) -> Response:
+    """Makes a key. `secret` is told this once and kept nowhere."""
+    body = read_model(KeyBody, await read_json(request))
+    now = datetime.now(UTC)
+    if body.expires_at is not None and body.expires_at <= now:
+        raise refused([Fault("expires_at", "past", "is in the past: nobody could use the key")])
+    secret = new_secret(body.mode)
+    key = Key(
+        id=uuid7(),
+        project=caller.project,
+        name=body.name,
+        prefix=secret_prefix(secret),
+        hash=secret_hash(secret),
+        mode=body.mode,
+        scopes=frozenset(body.scopes),
+        created_at=now,
+        rate_limit=body.rate_limit,
+        from_domains=tuple(body.from_domains),
+        expires_at=body.expires_at,
+    )
+    await services_of(request).store.add_key(key)
+    return Json({**key_json(key), "secret": secret}, 201, {"location": f"/v1/keys/{key.id}"})
+
+
+@router.delete("/v1/keys/{id}", operation_id="revoke_key", status_code=204)
+async def revoke_key(request: Request, id: str, caller: Admin) -> Response:
+    """Ends a key: within a second nobody gets in with it."""
+    if not await services_of(request).store.revoke_key(known_form(id, "key"), caller.project):
+        raise NotFound(f"there is no key {id!r} that could be revoked")
+    return Response(status_code=204)

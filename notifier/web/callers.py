@@ -1,0 +1,40 @@
+"""The caller of an endpoint, as a dependency: authenticated, within its rate, and with the scope that is needed."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from notifier.domain.errors import Forbidden
+from notifier.domain.key import Key, Scope
+from notifier.web.auth import Limited
+from notifier.web.services import services_of
+
+
+class Needs:
+    """A dependency that answers the caller's key, or refuses: 401, 429, 403, in this order."""
+
+    def __init__(self, *scopes: Scope) -> None:
+        self._scopes = scopes
+
+    async def __call__(self, request: Request) -> Key:
+        services = services_of(request)
+        key = await services.authenticator(request.headers.get("authorization"))
+        answer_headers = request.scope["answer_headers"]
+        try:
+            answer_headers.update(services.rate_limiter.take(key))
+        except Limited as error:
+            answer_headers.update(error.headers)
+            raise
+        require(key, *self._scopes)
+        return key
+
+
+def require(key: Key, *scopes: Scope) -> None:
+    """Raises Forbidden unless the key has one of the scopes."""
+    if not any(key.may(scope) for scope in scopes):
+        raise Forbidden(f"this key has no scope {' or '.join(scopes)}; it has {', '.join(sorted(key.scopes))}")
+
+
+Sender = Annotated[Key, Depends(Needs("send", "send:content"))]
+Reader = Annotated[Key, Depends(Needs("read"))]
+Admin = Annotated[Key, Depends(Needs("admin"))]

@@ -1,0 +1,1 @@
+"""JSON to domain and back. Nothing of the wire's shapes goes further in than this."""

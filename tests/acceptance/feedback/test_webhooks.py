@@ -1,0 +1,343 @@
+"""Callers are told what happens: signed, again until they have it, and each at its own pace."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook as Verifier
+from standardwebhooks.webhooks import WebhookVerificationError
+
+from notifier.domain import webhook as rules
+from notifier.domain.lifecycle import RetryPolicy
+from notifier.webhooks.networks import Networks
+from notifier.webhooks.transport import Forbidden, Http
+from tests.acceptance.conftest import House, MakeHouse
+from tests.acceptance.feedback.conftest import Endpoint, Received, answered
+
+OPEN = {"NOTIFIER_WEBHOOKS_ALLOW_HTTP": True, "NOTIFIER_WEBHOOKS_ALLOW_NETWORKS": "127.0.0.0/8"}
+
+
+@pytest.fixture
+async def telling(make_house: MakeHouse, monkeypatch: pytest.MonkeyPatch) -> House:
+    """A house that may tell endpoints on this machine, and tries again within milliseconds."""
+    policy = RetryPolicy(first=0.01, longest=0.05, give_up_after=3 * 86400.0)
+    monkeypatch.setattr("notifier.webhooks.courier.POLICY", policy)
+    return await make_house(**OPEN)
+
+
+async def hook(house: House, endpoint: Endpoint, **fields: Any) -> dict[str, Any]:
+    answer = await house.http.post("/v1/webhooks", json={"url": endpoint.url, **fields})
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+async def shown(house: House, made: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = (await house.http.get(f"/v1/webhooks/{made['id']}")).json()
+    return found
+
+
+async def log(house: House, made: dict[str, Any], **query: Any) -> list[dict[str, Any]]:
+    data: list[dict[str, Any]] = (await house.http.get(f"/v1/webhooks/{made['id']}/deliveries", params=query)).json()[
+        "data"
+    ]
+    return data
+
+
+async def settled(house: House, made: dict[str, Any]) -> list[dict[str, Any]]:
+    """The log, once nothing of it is under way."""
+    while True:
+        entries = await log(house, made)
+        if entries and all(entry["state"] in ("done", "failed") for entry in entries):
+            return entries
+        await house.http.get("/livez")
+
+
+async def test_what_happens_is_told_in_the_words_of_the_feed(telling: House, endpoint: Endpoint) -> None:
+    made = await hook(telling, endpoint)
+    taken = await telling.send(reference="order-1", tags=["orders"], metadata={"user": "42"})
+    received = await endpoint.until(3)
+    assert {one.json["type"] for one in received} == {"email.queued", "email.attempted", "email.sent"}
+    sent = next(one for one in received if one.json["type"] == "email.sent")
+    data = sent.json["data"]
+    assert (data["notification"], data["reference"], data["recipient"]) == (taken["id"], "order-1", "zoe@example.com")
+    assert (data["tags"], data["metadata"], data["detail"]["code"]) == (["orders"], {"user": "42"}, 250)
+    feed = (await telling.http.get("/v1/events")).json()["data"]
+    assert {one.json["data"]["id"] for one in received} == {event["id"] for event in feed}
+    assert all(entry["state"] == "done" and entry["answer"] == "thanks" for entry in await settled(telling, made))
+
+
+async def test_the_signature_is_good_and_nothing_else_is(telling: House, endpoint: Endpoint) -> None:
+    made = await hook(telling, endpoint)
+    await telling.send()
+    one = (await endpoint.until(1))[0]
+    assert one.headers["content-type"] == "application/json"
+    verifier = Verifier(made["secret"])
+    assert verifier.verify(one.body, one.headers) == one.json
+    for body, headers in (
+        (one.body.replace(b"email", b"Email"), one.headers),
+        (one.body, {**one.headers, "webhook-id": "evt_0-0"}),
+        (one.body, {**one.headers, "webhook-timestamp": str(int(one.headers["webhook-timestamp"]) - 1)}),
+    ):
+        with pytest.raises(WebhookVerificationError):
+            verifier.verify(body, headers)
+    with pytest.raises(WebhookVerificationError):
+        Verifier(rules.new_secret()).verify(one.body, one.headers)
+
+
+async def test_two_secrets_sign_while_one_takes_the_place_of_the_other(telling: House, endpoint: Endpoint) -> None:
+    made = await hook(telling, endpoint, types=["email.sent"])
+    changed = (await telling.http.patch(f"/v1/webhooks/{made['id']}", json={"rotate_secret": True})).json()
+    assert changed["secret"] != made["secret"]
+    await telling.send()
+    one = (await endpoint.until(1))[0]
+    for secret in (made["secret"], changed["secret"]):
+        Verifier(secret).verify(one.body, one.headers)
+    assert "secret" not in await shown(telling, made)
+
+
+async def test_only_what_is_wanted_is_told(telling: House, endpoint: Endpoint, another: Endpoint) -> None:
+    await hook(telling, endpoint, types=["email.sent"], templates=["careful"])
+    await hook(telling, another, types=["email.sent"])
+    await telling.send()
+    await telling.send(template="careful", data={"name": "Zoë"})
+    both = await another.until(2)
+    assert {one.json["data"]["template"] for one in both} == {"hello", "careful"}
+    assert [one.json["data"]["template"] for one in await endpoint.until(1)] == ["careful"]
+
+
+async def test_another_projects_mail_is_not_told(telling: House, endpoint: Endpoint) -> None:
+    made = await hook(telling, endpoint, types=["email.queued"])
+    _, stranger = await telling.key("stranger", project="other")
+    async with stranger:
+        body = {"template": "hello", "to": "max@example.com", "data": {"name": "Max", "code": "1"}}
+        assert (await stranger.post("/v1/notifications", json=body)).status_code == 202
+        assert (await stranger.get(f"/v1/webhooks/{made['id']}")).status_code == 404
+        assert (await stranger.get("/v1/webhooks")).json()["data"] == []
+        assert (await stranger.delete(f"/v1/webhooks/{made['id']}")).status_code == 404
+    await telling.send()
+    assert [one.json["data"]["recipient"] for one in await endpoint.until(1)] == [None]
+    assert len(await log(telling, made)) == 1
+
+
+async def test_it_is_told_again_until_it_is_taken_under_the_same_id(telling: House, endpoint: Endpoint) -> None:
+    endpoint.answers = [answered(500, b"broken"), answered(302, location="http://127.0.0.1:1/"), b"nonsense\r\n\r\n"]
+    made = await hook(telling, endpoint, types=["email.sent"])
+    await telling.send()
+    received = await endpoint.until(4)
+    assert len({one.headers["webhook-id"] for one in received}) == 1
+    (entry,) = await settled(telling, made)
+    assert (entry["state"], entry["attempts"], entry["answer_status"]) == ("done", 4, 200)
+    assert (await shown(telling, made))["failing_since"] is None
+
+
+async def test_an_endpoint_that_is_gone_is_told_nothing_more(telling: House, endpoint: Endpoint) -> None:
+    endpoint.answers = [answered(410, b"moved out")]
+    made = await hook(telling, endpoint, types=["email.sent"])
+    await telling.final((await telling.send())["id"])
+    await endpoint.until(1)
+    assert [(one["state"], one["answer"]) for one in await settled(telling, made)] == [("failed", "moved out")]
+    found = await shown(telling, made)
+    assert (found["enabled"], found["disabled_reason"]) == (False, "the endpoint answered 410 Gone")
+    await telling.final((await telling.send())["id"])
+    assert len(await log(telling, made)) == 1
+    enabled = (await telling.http.patch(f"/v1/webhooks/{made['id']}", json={"enabled": True})).json()
+    assert (enabled["enabled"], enabled["disabled_reason"]) == (True, None)
+    await telling.send()
+    await endpoint.until(2)
+
+
+async def test_an_endpoint_that_takes_nothing_for_days_is_disabled(
+    telling: House, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("notifier.store.webhooks.DISABLED_AFTER", timedelta(0))
+    endpoint.answers = [answered(503)] * 5
+    made = await hook(telling, endpoint, types=["email.sent"])
+    await telling.send()
+    await endpoint.until(2)
+    while (found := await shown(telling, made))["enabled"]:
+        pass
+    assert "took nothing" in found["disabled_reason"]
+
+
+async def test_a_slow_endpoint_delays_nobody_else(telling: House, endpoint: Endpoint, another: Endpoint) -> None:
+    endpoint.answers = [None] * 100
+    await hook(telling, endpoint, types=["email.sent"])
+    await hook(telling, another, types=["email.sent"])
+    for _ in range(15):
+        await telling.send()
+    assert len(await another.until(15)) == 15
+    assert len(endpoint.received) == 10
+
+
+async def test_an_event_is_told_once_more_when_asked(telling: House, endpoint: Endpoint) -> None:
+    made = await hook(telling, endpoint, types=["email.sent"])
+    await telling.send()
+    await endpoint.until(1)
+    (entry,) = await settled(telling, made)
+    answer = await telling.http.post(f"/v1/webhooks/{made['id']}/deliveries/{entry['id']}/redeliver")
+    assert answer.status_code == 202
+    first, second = await endpoint.until(2)
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert {one["state"] for one in await settled(telling, made)} == {"done"}
+    wrong = await telling.http.post(f"/v1/webhooks/{made['id']}/deliveries/{made['id']}/redeliver")
+    assert wrong.status_code == 404
+
+
+async def test_a_trial_tells_what_was_answered(telling: House, endpoint: Endpoint) -> None:
+    endpoint.answers = [answered(201, b"x" * 5000), answered(500, b"no")]
+    made = await hook(telling, endpoint)
+    good, bad = [(await telling.http.post(f"/v1/webhooks/{made['id']}/test")).json() for _ in range(2)]
+    assert (good["delivered"], good["answer_status"], len(good["answer"])) == (True, 201, 1024)
+    assert (bad["delivered"], bad["answer_status"], bad["answer"]) == (False, 500, "no")
+    one: Received = endpoint.received[0]
+    assert Verifier(made["secret"]).verify(one.body, one.headers)["type"] == "webhook.test"
+
+
+async def test_a_bounce_is_told_too(telling: House, endpoint: Endpoint) -> None:
+    await hook(telling, endpoint, types=["email.bounced"])
+    await telling.send(to="bounced@simulator.notifier")
+    assert [one.json["type"] for one in await endpoint.until(1)] == ["email.bounced"]
+
+
+async def test_what_a_lost_process_was_telling_is_told_again(telling: House, endpoint: Endpoint) -> None:
+    await telling.stop()
+    made = await hook(telling, endpoint, types=["email.queued"])
+    store = telling.service.store
+    await telling.send()
+    claim = await store.claim_webhooks("lost", -1.0, {}, 10, 10)
+    received = await endpoint.until(1)
+    (entry,) = await settled(telling, made)
+    assert entry["attempts"] == 1
+    for told in claim.told:  # whoever comes back late changes nothing
+        assert not await store.finish_webhook(rules.WebhookFinish(told, rules.Answer(500, "late"), None))
+    assert len(received) == 1
+    assert (await log(telling, made))[0]["state"] == "done"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/hook",
+        "ftp://example.com/",
+        "https://",
+        "https://user:secret@example.com/",
+        "https://127.0.0.1/",
+        "https://[::1]/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://169.254.169.254/latest/meta-data",
+        "not a url",
+        "https://example.com/#x",
+    ],
+)
+async def test_what_can_be_no_endpoint_is_refused_at_once(house: House, url: str) -> None:
+    answer = await house.http.post("/v1/webhooks", json={"url": url})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "url")
+
+
+async def test_only_an_admin_may_have_them(house: House) -> None:
+    _, client = await house.key("sender", scopes=("send", "read"))
+    async with client:
+        assert (await client.get("/v1/webhooks")).status_code == 403
+
+
+# --------------------------------------------------------------------------------------------- forbidden addresses
+
+FORBIDDEN = [
+    "127.0.0.1", "127.1.2.3", "127.255.255.254", "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255",  # noqa: S104
+    "100.64.0.1",
+    "100.100.100.200", "100.127.255.255", "169.254.0.1", "169.254.169.254", "169.254.170.2", "168.63.129.16",
+    "172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.0.192", "192.0.2.1", "192.88.99.1", "192.168.0.1",
+    "192.168.255.255", "198.18.0.1", "198.19.255.255", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.255.255.250",
+    "240.0.0.1", "255.255.255.255", "::", "::1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
+    "::ffff:169.254.169.254", "::ffff:0:0", "0:0:0:0:0:ffff:c0a8:0001", "64:ff9b::127.0.0.1", "64:ff9b::10.0.0.1",
+    "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "100::1", "2001::1", "2001:db8::1", "2001:10::1", "2001:20::1",
+    "2002:7f00:1::", "2002:a9fe:a9fe::", "3fff::1", "5f00::1", "fc00::1", "fd00:ec2::254", "fd12:3456::1", "fe80::1",
+    "fe80::1%eth0", "fec0::1", "ff02::1", "ff05::2", "", "localhost", "2130706433", "0x7f.1", "127.1",
+]  # fmt: skip
+
+
+def test_there_are_sixty_forms() -> None:
+    assert len(set(FORBIDDEN)) >= 60
+
+
+@pytest.mark.parametrize("address", FORBIDDEN)
+async def test_no_request_goes_to_an_address_that_is_not_everybodys(endpoint: Endpoint, address: str) -> None:
+    """Whatever the name resolves to is what decides; the canary is on this machine, at the port that is asked for."""
+
+    async def lead(_host: str, _port: int) -> list[str]:
+        return [address]
+
+    http = Http(Networks(), resolver=lead)
+    with pytest.raises(Forbidden):
+        await http.exchange("POST", f"http://innocent.example:{endpoint.port}/hook")
+    await http.aclose()
+    assert endpoint.connections == 0
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "localhost", "[::1]", "[::ffff:7f00:1]", "0"],
+)
+async def test_however_this_machine_is_spelled_it_is_not_reached(endpoint: Endpoint, host: str) -> None:
+    http = Http(Networks())
+    with pytest.raises((Forbidden, OSError)):
+        await http.exchange("POST", f"http://{host}:{endpoint.port}/hook")
+    await http.aclose()
+    assert endpoint.connections == 0
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "1.1.1.1", "2606:4700::1111", "64:ff9b::1.1.1.1"])
+def test_public_addresses_are_reached(address: str) -> None:
+    assert Networks().may_reach(address)
+
+
+def test_what_the_settings_open_is_reached_and_nothing_beside_it() -> None:
+    networks = Networks(["10.1.0.0/16", "fd00:1::/32"])
+    assert networks.may_reach("10.1.2.3")
+    assert networks.may_reach("::ffff:10.1.2.3")
+    assert networks.may_reach("fd00:1::5")
+    assert not networks.may_reach("10.2.0.1")
+
+
+async def test_a_name_that_changes_its_mind_leads_nowhere_else(endpoint: Endpoint) -> None:
+    """Rebinding: the first answer is what is checked and what is connected to; there is no second question."""
+    asked: list[str] = []
+
+    async def rebinding(host: str, _port: int) -> list[str]:
+        asked.append(host)
+        return ["192.0.2.1"] if len(asked) == 1 else ["127.0.0.1"]
+
+    http = Http(Networks(["192.0.2.0/24"]), timeout=0.3, resolver=rebinding)
+    with pytest.raises((OSError, TimeoutError)):
+        await http.exchange("POST", f"http://rebind.example:{endpoint.port}/hook")
+    with pytest.raises(Forbidden):
+        await http.exchange("POST", f"http://rebind.example:{endpoint.port}/hook")
+    await http.aclose()
+    assert len(asked) == 2
+    assert endpoint.connections == 0
+
+
+async def test_one_forbidden_address_among_good_ones_rules_a_host_out(endpoint: Endpoint) -> None:
+    async def mixed(_host: str, _port: int) -> list[str]:
+        return ["93.184.216.34", "127.0.0.1"]
+
+    http = Http(Networks(), resolver=mixed)
+    with pytest.raises(Forbidden):
+        await http.exchange("POST", f"http://mixed.example:{endpoint.port}/")
+    await http.aclose()
+
+
+async def test_a_redirect_is_not_followed_and_the_environments_proxy_not_asked(
+    endpoint: Endpoint, another: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", another.url)
+    monkeypatch.setenv("ALL_PROXY", another.url)
+    endpoint.answers = [answered(307, location=another.url, set_cookie="a=b"), answered(200)]
+    http = Http(Networks(["127.0.0.0/8"]))
+    assert (await http.exchange("POST", endpoint.url))[0] == 307
+    assert (await http.exchange("POST", endpoint.url))[0] == 200
+    await http.aclose()
+    assert "cookie" not in endpoint.received[1].headers
+    assert endpoint.received[1].headers["host"] == f"127.0.0.1:{endpoint.port}"
+    assert another.connections == 0
