@@ -6,7 +6,6 @@ import typer
 
 from notifier.client import Notifier
 from notifier.domain.errors import ConfigurationError
-from notifier.settings import read_settings
 
 LOCAL = "http://127.0.0.1:8000"
 
@@ -24,8 +23,11 @@ def connect(url: str, key: str | None) -> Notifier:
 
 def opening(url: str, key: str | None) -> str:
     """The key to use: the one given, else that of the settings (`.env`, NOTIFIER_API_KEY_FILE)."""
-    if key is None and (given := read_settings().api_key) is not None:
-        key = given.get_secret_value()
+    if key is None:
+        from notifier.settings import read_settings
+
+        given = read_settings().api_key
+        key = given.get_secret_value() if given is not None else None
     if not key:
         raise ConfigurationError("there is no API key: give --key, or set NOTIFIER_API_KEY")
     if not url.startswith(("http://", "https://")):

@@ -1,13 +1,13 @@
 """notifier db: the schema, and what a restored backup needs."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifier.app import Roles, Service
 from notifier.cli.running import run, with_service
-from notifier.settings import read_settings
-from notifier.telemetry import configure_logging
+
+if TYPE_CHECKING:
+    from notifier.app import Service
 
 commands = typer.Typer(no_args_is_help=True, help="The database.")
 
@@ -17,6 +17,10 @@ _RESTORED = "held after a backup was restored: it may have been sent since that 
 @commands.command()
 def upgrade() -> None:
     """Bring the schema to the newest version. Safe when several start at once."""
+    from notifier.app import Roles, Service
+    from notifier.settings import read_settings
+    from notifier.telemetry import configure_logging
+
     settings = read_settings()
     configure_logging(settings.log_level, settings.log_format)
 
@@ -37,7 +41,7 @@ def hold(
 ) -> None:
     """Hold all mail that is not out yet, until it is retried: after a backup was restored, before anything starts."""
 
-    async def holding(service: Service) -> None:
+    async def holding(service: "Service") -> None:
         print(f"held: {await service.store.hold(reason)}")
 
-    with_service(read_settings(), holding)
+    with_service(holding)

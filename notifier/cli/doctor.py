@@ -1,21 +1,12 @@
 """notifier doctor: is everything there that serve needs, and does the relay take mail?"""
 
-from collections.abc import AsyncIterator
-from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from notifier.app import Roles, Service, relay_settings, shipped_templates
 from notifier.cli.running import run
-from notifier.domain.errors import ConfigurationError, NotifierError
-from notifier.domain.notification import Address
-from notifier.mail.address import AddressError, check_email
-from notifier.settings import Settings, read_settings
-from notifier.telemetry import configure_logging
+from notifier.domain.errors import ConfigurationError
 
-_PATIENCE = 20.0  # seconds for each step with the relay: somebody sits and waits
 _MARKS = {"ok": "✓", "warning": "!", "failed": "✗", "skipped": "-"}
 
 
@@ -27,86 +18,27 @@ def doctor(
     to: Annotated[str | None, typer.Option(help="Send a test mail there.", metavar="ADDRESS")] = None,
 ) -> None:
     """Check settings, database, templates, keys and the relay, step by step: exit 0 if all is well, 1 if not."""
-    configure_logging("error", "auto")
+    from notifier.mail.address import AddressError, check_email
+    from notifier.settings import read_settings
+
     settings = read_settings()
     if to is not None:
         try:
             to = check_email(to)
         except AddressError as error:
             raise ConfigurationError(f"--to {to}: {error.reason}") from None
+    from notifier.cli.examination import examine
+    from notifier.telemetry import configure_logging
+
+    configure_logging("error", "auto")
     verdicts: list[str] = []
 
-    async def examine() -> None:
-        async for step, verdict, said, advice in _steps(settings, to):
+    async def examining() -> None:
+        async for step, verdict, said, advice in examine(settings, to):
             verdicts.append(verdict)
             print(f"{_MARKS[verdict]} {step:<10} {said}", flush=True)
             if advice:
                 print(f"  {'':<10} → {advice}", flush=True)
 
-    run(examine())
+    run(examining())
     raise typer.Exit(1 if "failed" in verdicts else 0)
-
-
-_Step = tuple[str, str, str, str]
-"""Its name, the verdict, what was found, what to do."""
-
-
-async def _steps(settings: Settings, to: str | None) -> AsyncIterator[_Step]:
-    for step in await _database(settings):
-        yield step
-    yield _templates(settings)
-    async for step in _relay(settings, to):
-        yield step
-
-
-async def _database(settings: Settings) -> list[_Step]:
-    """The database, its schema and its keys. Nothing is made or changed."""
-    name = settings.database_url.rpartition("@")[2]  # without the password
-    if settings.is_sqlite and not (file := Path(settings.database_url.partition("///")[2])).exists():
-        if file.parent.is_dir():
-            return [("database", "ok", f"{file} will be made when notifier starts", ""), _bootstrap(settings)]
-        return [("database", "failed", f"{file.parent} is no folder", "make it, or change NOTIFIER_DATABASE_URL")]
-    service = Service(settings, Roles(api=False, worker=False))
-    try:
-        if not await service.store.is_ready():
-            return [("database", "ok", name, ""), ("schema", "failed", "is not current", "run `notifier db upgrade`")]
-        live = [key for key in await service.store.keys() if key.revoked_at is None]
-    except NotifierError as error:
-        return [("database", "failed", str(error), "check NOTIFIER_DATABASE_URL, and that the database runs")]
-    finally:
-        await service.store.close()
-    keys = ("keys", "ok", f"{len(live)} in use", "") if live else _bootstrap(settings)
-    return [("database", "ok", name, ""), ("schema", "ok", "is current", ""), keys]
-
-
-def _bootstrap(settings: Settings) -> _Step:
-    if settings.api_key is not None:
-        return ("keys", "ok", "NOTIFIER_API_KEY is set", "")
-    return ("keys", "warning", "there is no API key", "set NOTIFIER_API_KEY, or run `notifier keys create NAME`")
-
-
-def _templates(settings: Settings) -> _Step:
-    folder = settings.templates_dir
-    if folder.is_dir():
-        count = sum(1 for each in folder.iterdir() if each.is_dir() and each.name[0] not in "._")
-        return ("templates", "ok" if count else "warning", f"{count} in {folder.resolve()}", "")
-    if "templates_dir" in settings.model_fields_set:
-        advice = "`notifier templates new NAME` makes a first one"
-        return ("templates", "failed", f"NOTIFIER_TEMPLATES_DIR: {folder} is no folder", advice)
-    return ("templates", "ok", f"those that come with notifier ({shipped_templates()})", "")
-
-
-async def _relay(settings: Settings, to: str | None) -> AsyncIterator[_Step]:
-    if settings.suppress_send:
-        yield ("relay", "skipped", "SUPPRESS_SEND is set: mail is captured", "")
-        return
-    if not settings.mail_server:
-        advice = "name your relay; `notifier demo` does without one"
-        yield ("relay", "failed", "MAIL_SERVER is not set", advice)
-        return
-    from notifier.probe import probe  # fastapi-mail, which nothing else needs
-
-    relay = relay_settings(settings)
-    relay = replace(relay, timeout=min(relay.timeout, _PATIENCE))
-    async for finding in probe(relay, Address(settings.mail_from, settings.mail_from_name), to):
-        yield (finding.step, finding.verdict, finding.said, finding.advice)

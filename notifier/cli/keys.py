@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from notifier.app import Service, new_key
 from notifier.cli.connection import AsJson, Key, connect
 from notifier.cli.running import with_service
 from notifier.client import Key as TheirKey
 from notifier.domain.errors import ConfigurationError
 from notifier.domain.key import MODES, SCOPES
-from notifier.settings import read_settings
+
+if TYPE_CHECKING:
+    from notifier.app import Service
 
 commands = typer.Typer(no_args_is_help=True, help="API keys.")
 
@@ -47,16 +48,18 @@ def create(
             made = client.create_key(name, mode=mode, scopes=scope or list(SCOPES), **more)
         _show_secret(made.secret or "", as_json, {"id": made.id, "mode": mode, "name": name})
         return
+    from notifier.app import new_key
+
     home = project or "default"
     new, secret = new_key(
         name, mode=mode, project=home, scopes=scope, rate_limit=rate_limit, from_domains=tuple(from_domain or ())
     )
 
-    async def work(service: Service) -> None:
+    async def work(service: "Service") -> None:
         await service.store.add_key(new)
         _show_secret(secret, as_json, {"id": new.id, "project": home, "mode": mode, "name": name})
 
-    with_service(read_settings(), work)
+    with_service(work)
 
 
 def _show_secret(secret: str, as_json: bool, told: Mapping[str, Any]) -> None:
@@ -84,7 +87,7 @@ def list_(
                 _show(_told(found), as_json)
         return
 
-    async def work(service: Service) -> None:
+    async def work(service: "Service") -> None:
         for found in await service.store.keys(project):
             told = {
                 "id": found.id,
@@ -97,7 +100,7 @@ def list_(
             }
             _show(told, as_json)
 
-    with_service(read_settings(), work)
+    with_service(work)
 
 
 def _told(found: TheirKey) -> dict[str, Any]:
@@ -132,8 +135,8 @@ def revoke(
             client.revoke_key(id_)
         return
 
-    async def work(service: Service) -> None:
+    async def work(service: "Service") -> None:
         if not await service.store.revoke_key(id_):
             raise ConfigurationError(f"there is no live key {id_}; `notifier keys list` shows them")
 
-    with_service(read_settings(), work)
+    with_service(work)

@@ -9,7 +9,6 @@ import typer
 
 from notifier.cli.connection import LOCAL, AsJson, Key, Url, connect
 from notifier.cli.data import read_data
-from notifier.cli.people import send_to_people
 from notifier.cli.timeline import draw, follow
 from notifier.client import Notification
 from notifier.domain.errors import ConfigurationError
@@ -60,6 +59,8 @@ def send(
     if csv is not None:
         if watch or idempotency_key or reference:
             raise ConfigurationError("--watch, --idempotency-key and --reference are for one notification, not --csv")
+        from notifier.cli.people import send_to_people
+
         with connect(url, key) as client:
             summary = send_to_people(client, csv, results, {"template": template, **fields})
         print(json.dumps(summary.as_json()) if as_json else summary)

@@ -1,27 +1,18 @@
-"""demo, serve, api, worker, capture: what runs until it is stopped. And ready, which asks after it."""
+"""demo, serve, api, worker, capture: what runs until it is stopped."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
-import httpx2 as httpx
 import typer
 
-from notifier.app import Roles
-from notifier.capture import Capture
-from notifier.capture.pages import standalone_app
 from notifier.cli.running import run
-from notifier.domain.errors import ConfigurationError
-from notifier.server import bind, listen
-from notifier.settings import read_settings
-from notifier.telemetry import configure_logging
 
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)]
 
 
 def register(application: typer.Typer) -> None:
-    for command in (demo, serve, api, worker, capture, ready):
+    for command in (demo, serve, api, worker, capture):
         application.command()(command)
 
 
@@ -43,25 +34,28 @@ def demo(
 
 def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """API and dispatcher in one process."""
-    _serve(Roles(api=True, worker=True), host, port)
+    _serve(host, port, api=True, worker=True)
 
 
 def api(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """The API alone, beside any number of others (PostgreSQL)."""
-    _serve(Roles(api=True, worker=False), host, port)
+    _serve(host, port, api=True, worker=False)
 
 
 def worker(host: Host = "127.0.0.1", port: Port = 8001) -> None:
     """The dispatcher alone, beside any number of others (PostgreSQL). Serves /livez, /readyz and /metrics."""
-    _serve(Roles(api=False, worker=True), host, port)
+    _serve(host, port, api=False, worker=True)
 
 
-def _serve(roles: Roles, host: str, port: int) -> None:
+def _serve(host: str, port: int, *, api: bool, worker: bool) -> None:
+    from notifier.app import Roles
     from notifier.serving import run_service
+    from notifier.settings import read_settings
+    from notifier.telemetry import configure_logging
 
     settings = read_settings()
     configure_logging(settings.log_level, settings.log_format)
-    run(run_service(settings, roles, host, port))
+    run(run_service(settings, Roles(api=api, worker=worker), host, port))
 
 
 def capture(
@@ -71,42 +65,8 @@ def capture(
     keep: Annotated[int, typer.Option(help="How many mails to keep.", min=1)] = 1000,
 ) -> None:
     """A mail server that keeps what it gets and misbehaves as it is told: for tests in any language."""
+    from notifier.cli.capturing import run_capture
+    from notifier.telemetry import configure_logging
+
     configure_logging("warning", "auto")
-    run(_capture(host, smtp_port, http_port, keep))
-
-
-async def _capture(host: str, smtp_port: int, http_port: int, keep: int) -> None:
-    server = Capture(host, smtp_port, keep=keep)
-    listening = bind(host, http_port)
-    try:
-        await server.start()
-    except OSError as error:
-        listening.close()
-        raise ConfigurationError(
-            f"cannot listen on {host}:{smtp_port}: {error.strerror}; --smtp-port takes another"
-        ) from None
-
-    def started() -> None:
-        inbox = "http://{}:{}/inbox".format(*listening.getsockname()[:2])
-        print(f"SMTP   {server.host}:{server.port}\ninbox  {inbox}\nAPI    {inbox}/api/messages", flush=True)
-
-    try:
-        # Whoever waits for a mail over HTTP is told at once that none will come.
-        await listen(
-            standalone_app(server.messages, server.faults), listening, started=started, stopping=server.messages.close
-        )
-    finally:
-        await server.stop()
-
-
-def ready(
-    url: Annotated[str, typer.Option(help="Where the service is.", envvar="NOTIFIER_URL")] = "http://127.0.0.1:8000",
-) -> None:
-    """Ask a running service whether it is ready: exit 0 if it is, 1 if not."""
-    try:
-        answer = httpx.get(f"{url.rstrip('/')}/readyz", timeout=3.0, trust_env=False)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        print(f"not ready: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
-    print(answer.text)
-    raise typer.Exit(0 if answer.status_code == 200 else 1)
+    run(run_capture(host, smtp_port, http_port, keep))
