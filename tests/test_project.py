@@ -40,6 +40,7 @@ ONE_ROOM_ONLY = {
     "jinja2": {"templating", "capture", "web"},
     "fastapi": {"web", "app", "capture"},
     "httpx2": {"client", "cli", "demo", "webhooks"},
+    "httpcore2": {"webhooks"},
 }
 """One library, one room: a change of library is a change of one place."""
 

@@ -17,12 +17,14 @@ class Janitor:
         *,
         period: float,
         idempotency_ttl: float,
+        webhooks_kept: float = 30 * 86400.0,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._journal = journal
         self._period = period
         self._ttl = idempotency_ttl
+        self._webhooks_kept = webhooks_kept
         self._wake = wake
 
     async def run(self) -> None:
@@ -55,3 +57,5 @@ class Janitor:
             self._wake()
         if forgotten := await self._store.forget(self._ttl):
             self._journal.chore("forgotten idempotency keys", forgotten)
+        if forgotten := await self._store.forget_webhooks(self._webhooks_kept):
+            self._journal.chore("forgotten webhook deliveries", forgotten)

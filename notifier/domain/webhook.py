@@ -125,8 +125,8 @@ class WebhookChange:
     secret: str | None = None
 
 
-Busy = Mapping[str, int]
-"""How many tellings are under way, by webhook."""
+Rooms = Mapping[str, int]
+"""How many more tellings may be claimed, by webhook."""
 
 
 def new_secret() -> str:

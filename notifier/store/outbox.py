@@ -39,6 +39,7 @@ def add_events(tx: Tx, rows: Sequence[Row]) -> None:
     ]
     if waiting:
         tx.connection.execute(insert(webhook_delivery), waiting)
+        tx.wake_couriers()
 
 
 def delivery_row(hook: str, number: int, now: datetime) -> Row:

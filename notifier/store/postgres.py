@@ -8,7 +8,7 @@ prepared statements. Behind it nobody hears NOTIFY, and polling finds the work.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final, TypeVar
 
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 CONNECTIONS: Final = 8
 CHANNEL: Final = "notifier_work"
+TELLING_CHANNEL: Final = "notifier_telling"
 
 _CONNECT_SECONDS = 5.0
 _STATEMENT_SECONDS = 30
@@ -52,6 +53,7 @@ _BEGIN = select(
     _setting("idle_in_transaction_session_timeout", f"{_IDLE_SECONDS}s"),
 )
 _NOTIFY = select(func.pg_notify(CHANNEL, ""))
+_NOTIFY_TELLING = select(func.pg_notify(TELLING_CHANNEL, ""))
 
 
 class PostgresDatabase:
@@ -137,6 +139,8 @@ class PostgresDatabase:
             result = work(tx)
             if tx.work_is_due:
                 connection.execute(_NOTIFY)
+            if tx.telling_is_due:
+                connection.execute(_NOTIFY_TELLING)
             return result
 
         async def run() -> T:
@@ -153,30 +157,33 @@ class PostgresDatabase:
             return await run()
 
     @asynccontextmanager
-    async def listen(self, callback: Callable[[], None]) -> AsyncIterator[None]:
-        task = asyncio.create_task(self._keep_listening(callback), name="postgres-listener")
+    async def listen(self, work: Callable[[], None], telling: Callable[[], None] = lambda: None) -> AsyncIterator[None]:
+        channels = {CHANNEL: work, TELLING_CHANNEL: telling}
+        task = asyncio.create_task(self._keep_listening(channels), name="postgres-listener")
         try:
             yield
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _keep_listening(self, callback: Callable[[], None]) -> None:
+    async def _keep_listening(self, channels: Mapping[str, Callable[[], None]]) -> None:
         while True:
             try:
-                await self._listen_once(callback)
+                await self._listen_once(channels)
             except (Unavailable, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("not listening for work now: %s", error)
             await asyncio.sleep(_RECONNECT_SECONDS)
 
-    async def _listen_once(self, callback: Callable[[], None]) -> None:
+    async def _listen_once(self, channels: Mapping[str, Callable[[], None]]) -> None:
         """Returns or raises when the connection is gone."""
         connection = await self._connect()
         try:
             gone = asyncio.Event()
             connection.add_termination_listener(lambda _: gone.set())
-            await connection.add_listener(CHANNEL, lambda *_: callback())
-            callback()  # for what was announced while nobody listened
+            for channel in channels:
+                await connection.add_listener(channel, lambda _connection, _pid, heard, _said: channels[heard]())
+            for callback in channels.values():
+                callback()  # for what was announced while nobody listened
             while not gone.is_set():
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_HEARTBEAT_SECONDS):

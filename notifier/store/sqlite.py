@@ -46,6 +46,7 @@ class SqliteDatabase:
         self._write_engine = self._engine("BEGIN IMMEDIATE", "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL")
         self._read_engine = self._engine("BEGIN", "PRAGMA query_only=ON", "PRAGMA wal_autocheckpoint=0")
         self._alone = asyncio.Lock()
+        self._telling: Callable[[], object] | None = None
         self._write_connection: Connection | None = None
         self._read_connection: Connection | None = None
 
@@ -77,9 +78,16 @@ class SqliteDatabase:
         await self.write(lambda tx: work(tx.connection))
 
     @asynccontextmanager
-    async def listen(self, _callback: Callable[[], None]) -> AsyncIterator[None]:
+    async def listen(
+        self, _work: Callable[[], None], telling: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[None]:
         """Nobody else can make work due here; whoever does in this process says so itself."""
-        yield
+        loop = asyncio.get_running_loop()
+        self._telling = lambda: loop.call_soon_threadsafe(telling)
+        try:
+            yield
+        finally:
+            self._telling = None
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
@@ -127,8 +135,12 @@ class SqliteDatabase:
             raise _translated(error) from error
 
     def _in_transaction(self, connection: Connection, work: Callable[[Tx], T]) -> T:
+        tx = Tx(connection, self._clock())
         with connection.begin():
-            return work(Tx(connection, self._clock()))
+            result = work(tx)
+        if tx.telling_is_due and self._telling is not None:
+            self._telling()
+        return result
 
     def _close_writer(self) -> None:
         if self._write_connection is not None:

@@ -16,7 +16,7 @@ from notifier.domain.listing import Batch, Cursor, Feed, Filter, Listed, Page, P
 from notifier.domain.notification import Event, Record
 from notifier.domain.suppression import NewSuppression, Suppressed, Suppression, SuppressionFilter
 from notifier.domain.template import Closure, NewVersion, Published, Summary, Version
-from notifier.domain.webhook import Busy, Webhook, WebhookChange, WebhookClaim, WebhookDelivery, WebhookFinish
+from notifier.domain.webhook import Rooms, Webhook, WebhookChange, WebhookClaim, WebhookDelivery, WebhookFinish
 from notifier.store import (
     acceptance,
     control,
@@ -64,9 +64,12 @@ class Store:
         """Whether the database answers and its schema is the one this code was written for."""
         return await self._database.read(lambda tx: schema.is_current(tx.connection))
 
-    def on_work(self, callback: Callable[[], None]) -> AbstractAsyncContextManager[None]:
-        """While entered, calls `callback` when any process may have made work due. Polling stays behind it."""
-        return self._database.listen(callback)
+    def on_work(
+        self, work: Callable[[], None], telling: Callable[[], None] = lambda: None
+    ) -> AbstractAsyncContextManager[None]:
+        """While entered, calls `work` when any process may have made mail due, and `telling` when endpoints have
+        something to be told. Polling stays behind it."""
+        return self._database.listen(work, telling)
 
     # ---- the queue
 
@@ -212,19 +215,24 @@ class Store:
     async def redeliver_webhook(self, id_: str, delivery: str) -> str | None:
         return await self._database.write(lambda tx: webhooks.redeliver(tx, id_, delivery))
 
-    async def webhooks_due(self, busy: Busy, each: int) -> bool:
-        return await self._database.read(lambda tx: webhooks.is_due(tx, busy, each))
+    async def webhooks_due(self, rooms: Rooms, each: int) -> bool:
+        return await self._database.read(lambda tx: webhooks.is_due(tx, rooms, each))
 
-    async def claim_webhooks(self, owner: str, lease: float, busy: Busy, each: int, limit: int) -> WebhookClaim:
-        return await self._database.write(lambda tx: webhooks.claim(tx, owner, lease, busy, each, limit))
+    async def claim_webhooks(self, owner: str, lease: float, rooms: Rooms, each: int, limit: int) -> WebhookClaim:
+        return await self._database.write(lambda tx: webhooks.claim(tx, owner, lease, rooms, each, limit))
 
-    async def release_webhooks(self, *, every: bool = False) -> int:
-        """Takes up what lost processes were telling; `every`, for a process that alone may be telling anything."""
-        if every:
-            return await self._database.write(lambda tx: webhooks.release(tx, tx.now + timedelta(days=3650)))
+    async def release_webhooks(self, *, every: bool = False, owner: str | None = None) -> int:
+        """Takes up what lost processes were telling; all that an `owner` has; `every`, for a process that alone may be
+        telling anything."""
+        if every or owner is not None:
+            return await self._database.write(lambda tx: webhooks.release(tx, tx.now + timedelta(days=3650), owner))
         if not await self._database.read(webhooks.lost):
             return 0
         return await self._database.write(lambda tx: webhooks.release(tx, tx.now))
+
+    async def forget_webhooks(self, keep: float) -> int:
+        """Drops what was told, or not, more than `keep` seconds ago; answers how many."""
+        return await self._database.write(lambda tx: webhooks.forget(tx, keep))
 
     # ---- feedback and suppressions
 

@@ -27,14 +27,19 @@ def utc_now() -> datetime:
 @dataclass(slots=True)
 class Tx:
     """A transaction: its connection, and the database's time at its start. `work_is_due` says that it leaves
-    something to be sent at once, so that its commit wakes the workers that listen."""
+    something to be sent at once, so that its commit wakes the workers that listen; `telling_is_due`, that endpoints
+    have something to be told."""
 
     connection: Connection
     now: datetime
     work_is_due: bool = False
+    telling_is_due: bool = False
 
     def wake_workers(self) -> None:
         self.work_is_due = True
+
+    def wake_couriers(self) -> None:
+        self.telling_is_due = True
 
 
 class Blocked(Unavailable):
@@ -52,9 +57,12 @@ class Database(Protocol):
     async def write(self, work: Callable[[Tx], T], patience: float = PATIENCE) -> T: ...
     async def read(self, work: Callable[[Tx], T]) -> T: ...
     async def migrate(self, work: Callable[[Connection], None]) -> None: ...
-    def listen(self, callback: Callable[[], None]) -> AbstractAsyncContextManager[None]:
-        """While entered, calls `callback` when a commit of any process made work due. It may miss one (then polling
-        finds the work), and may call without cause."""
+    def listen(
+        self, work: Callable[[], None], telling: Callable[[], None] = lambda: None
+    ) -> AbstractAsyncContextManager[None]:
+        """While entered, calls `work` when a commit of another process made mail due, and `telling` when one of any
+        process gave endpoints something to be told. It may miss one (then polling finds it), and may call without
+        cause."""
 
     def alone(self) -> AbstractAsyncContextManager[None]:
         """While entered, nobody else enters, in any process on this database. Waits `TURN` seconds at most, then

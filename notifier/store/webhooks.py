@@ -4,12 +4,15 @@ what was lost), with a queue of its own for each endpoint, so that none waits fo
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     LABEL_STYLE_TABLENAME_PLUS_COL,
     RowMapping,
+    and_,
     bindparam,
     delete,
+    exists,
     insert,
     literal_column,
     select,
@@ -20,7 +23,8 @@ from notifier.domain.notification import Event
 from notifier.domain.webhook import (
     DISABLED_AFTER,
     ROTATION,
-    Busy,
+    Answer,
+    Rooms,
     Secret,
     Told,
     Webhook,
@@ -30,6 +34,7 @@ from notifier.domain.webhook import (
     WebhookFinish,
 )
 from notifier.store.changes import load
+from notifier.store.dialect import among
 from notifier.store.engine import Tx
 from notifier.store.outbox import ONE, delivery_row, hook_of, secrets_json
 from notifier.store.reading import event_of
@@ -89,6 +94,8 @@ def change(tx: Tx, project: str, id_: str, new: WebhookChange) -> Webhook | None
         values["failing_since"] = None
     if values:
         tx.connection.execute(update(webhook).where(w.id == id_).values(values))
+    if new.enabled:
+        tx.wake_couriers()
     return find(tx, project, id_)
 
 
@@ -119,12 +126,12 @@ def redeliver(tx: Tx, id_: str, delivery: str) -> str | None:
         return None
     row = delivery_row(id_, number, tx.now)
     tx.connection.execute(insert(webhook_delivery), row)
+    tx.wake_couriers()
     return str(row["id"])
 
 
 # ---------------------------------------------------------------------------------------------------------- the queue
 
-_ACTIVE = select(webhook).where(w.disabled_at.is_(None)).order_by(w.id)
 _DUE = (
     select(q.id)
     .where(q.webhook == bindparam("b_webhook"), _QUEUED, q.due_at <= bindparam("b_now", type_=q.due_at.type))
@@ -143,25 +150,30 @@ _CLAIM = (
     )
     .returning(*webhook_delivery.c)
 )
-_EVENTS = select(event).where(event.c.seq.in_(bindparam("numbers", expanding=True)))
-
-
-def is_due(tx: Tx, busy: Busy, each: int) -> bool:
-    """Whether a claim would bring something. Reads alone, so that an idle service writes nothing."""
-    asked = {"b_now": tx.now, "b_limit": 1}
-    return any(
-        tx.connection.execute(_DUE, {**asked, "b_webhook": row["id"]}).first() is not None
-        for row in tx.connection.execute(_ACTIVE).mappings()
-        if busy.get(row["id"], 0) < each
+_WAITING = (
+    select(webhook)
+    .where(
+        w.disabled_at.is_(None),
+        exists().where(q.webhook == w.id, _QUEUED, q.due_at <= bindparam("b_now", type_=q.due_at.type)),
     )
+    .order_by(w.id)
+)
+_EVENTS = select(event).where(among(event.c.seq, "numbers"))
 
 
-def claim(tx: Tx, owner: str, lease: float, busy: Busy, each: int, limit: int) -> WebhookClaim:
-    """Leases what is due, at most `limit` in all and `each` of an endpoint with what is `busy` already."""
+def is_due(tx: Tx, rooms: Rooms, each: int) -> bool:
+    """Whether a claim would bring something. Reads alone, so that an idle service writes nothing."""
+    waiting = tx.connection.execute(_WAITING, {"b_now": tx.now}).mappings()
+    return any(rooms.get(row["id"], each) > 0 for row in waiting)
+
+
+def claim(tx: Tx, owner: str, lease: float, rooms: Rooms, each: int, limit: int) -> WebhookClaim:
+    """Leases what is due, at most `limit` in all, and of each endpoint what there is room for: `each`, where `rooms`
+    does not say."""
     leased = {"b_owner": owner, "b_now": tx.now, "b_lease_until": tx.now + timedelta(seconds=lease)}
     found: list[tuple[Webhook, RowMapping]] = []
-    for row in tx.connection.execute(_ACTIVE).mappings().all():
-        room = min(each - busy.get(row["id"], 0), limit - len(found))
+    for row in tx.connection.execute(_WAITING, {"b_now": tx.now}).mappings().all():
+        room = min(rooms.get(row["id"], each), limit - len(found))
         if room > 0:
             asked = {**leased, "b_webhook": row["id"], "b_limit": room}
             rows = tx.connection.execute(_CLAIM, asked).mappings().all()
@@ -188,7 +200,14 @@ def claim(tx: Tx, owner: str, lease: float, busy: Busy, each: int, limit: int) -
 
 def finish(tx: Tx, finished: Sequence[WebhookFinish]) -> Sequence[bool]:
     """Writes what came of tellings. False for a lease that was lost: somebody else tells it again."""
-    return [_finish(tx, one) for one in finished]
+    written = [_finish(tx, one) for one in finished]
+    answers: dict[str, list[Answer]] = {}
+    for one, ours in zip(finished, written, strict=True):
+        if ours:
+            answers.setdefault(one.told.webhook.id, []).append(one.answer)
+    for id_ in sorted(answers):  # in one order: two processes that judge the same ones must not wait for each other
+        _judge(tx, id_, answers[id_])
+    return written
 
 
 def _finish(tx: Tx, one: WebhookFinish) -> bool:
@@ -206,32 +225,28 @@ def _finish(tx: Tx, one: WebhookFinish) -> bool:
             answer=one.answer.text,
         )
     )
-    if not tx.connection.execute(statement).rowcount:
-        return False
-    _judge(tx, one)
-    return True
+    return bool(tx.connection.execute(statement).rowcount)
 
 
-def _judge(tx: Tx, one: WebhookFinish) -> None:
-    """What the answer says of the endpoint as a whole."""
-    hook = tx.connection.execute(ONE.with_for_update(), {"id": one.told.webhook.id}).mappings().one_or_none()
-    if hook is None or hook["disabled_at"] is not None:
-        return
-    values: dict[str, Any] = {}
-    since: datetime | None = hook["failing_since"]
-    if one.answer.taken:
-        if since is None:
-            return
-        values["failing_since"] = None
-    elif one.answer.gone:
-        values = {"disabled_at": tx.now, "disabled_reason": "the endpoint answered 410 Gone"}
-    elif since is None:
-        values["failing_since"] = tx.now
-    elif tx.now - since >= DISABLED_AFTER:
-        hours = DISABLED_AFTER // timedelta(hours=1)
-        values = {"disabled_at": tx.now, "disabled_reason": f"the endpoint took nothing for {hours} hours"}
-    if values:
-        tx.connection.execute(update(webhook).where(w.id == hook["id"]).values(values))
+_THIS = and_(w.id == bindparam("b_id"), w.disabled_at.is_(None))
+_DISABLE = update(webhook).values(disabled_at=bindparam("b_now"), disabled_reason=bindparam("b_why"))
+_GONE = _DISABLE.where(_THIS)
+_TOO_LONG = _DISABLE.where(_THIS, w.failing_since <= bindparam("b_before", type_=w.failing_since.type))
+_WELL = update(webhook).where(_THIS, w.failing_since.is_not(None)).values(failing_since=None)
+_FAILING = update(webhook).where(_THIS, w.failing_since.is_(None)).values(failing_since=bindparam("b_now"))
+
+
+def _judge(tx: Tx, id_: str, answers: Sequence[Answer]) -> None:
+    """What the answers say of the endpoint as a whole."""
+    hours = DISABLED_AFTER // timedelta(hours=1)
+    known = {"b_id": id_, "b_now": tx.now}
+    if any(answer.gone for answer in answers):
+        tx.connection.execute(_GONE, {**known, "b_why": "the endpoint answered 410 Gone"})
+    elif any(answer.taken for answer in answers):
+        tx.connection.execute(_WELL, {"b_id": id_})
+    elif not tx.connection.execute(_FAILING, known).rowcount:
+        why = f"the endpoint took nothing for {hours} hours"
+        tx.connection.execute(_TOO_LONG, {**known, "b_before": tx.now - DISABLED_AFTER, "b_why": why})
 
 
 _RELEASE = (
@@ -241,15 +256,26 @@ _RELEASE = (
 )
 
 
-def release(tx: Tx, before: datetime) -> int:
-    """Takes up what lost processes left; answers how many."""
-    return tx.connection.execute(_RELEASE, {"b_before": before}).rowcount
+def release(tx: Tx, before: datetime, owner: str | None = None) -> int:
+    """Takes up what lost processes left, or what an `owner` has; answers how many."""
+    statement = _RELEASE if owner is None else _RELEASE.where(q.owner == owner)
+    return tx.connection.execute(statement, {"b_before": before}).rowcount
 
 
 def lost(tx: Tx) -> bool:
     """Whether there is anything to take up."""
     statement = select(q.id).where(_CLAIMED, q.lease_until < tx.now).limit(1)
     return tx.connection.execute(statement).first() is not None
+
+
+def forget(tx: Tx, keep: float) -> int:
+    """Drops entries of the log that are older than `keep` seconds, a thousand at a time; answers how many. What waits
+    for an endpoint that was disabled so long ago goes, too: its time is over."""
+    before = tx.now - timedelta(seconds=keep)
+    last = UUID(int=int(before.timestamp() * 1000) << 80)  # ids begin with their millisecond (RFC 9562 5.7)
+    doomed = select(q.id).where(q.id < str(last), q.created_at < before, ~_CLAIMED).order_by(q.id).limit(1000)
+    doomed = doomed.with_for_update(skip_locked=True)  # another process forgets others
+    return tx.connection.execute(delete(webhook_delivery).where(q.id.in_(doomed))).rowcount
 
 
 def _delivery_of(row: RowMapping) -> WebhookDelivery:

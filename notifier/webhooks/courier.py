@@ -4,7 +4,6 @@ import asyncio
 import json
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -23,20 +22,21 @@ from notifier.domain.webhook import (
     LONGEST_WAIT,
     POLICY,
     Answer,
-    Busy,
+    Rooms,
     Told,
     Webhook,
     WebhookClaim,
     WebhookFinish,
 )
+from notifier.webhooks.pace import Pace
 from notifier.webhooks.transport import Forbidden, Http
 
 EACH: Final = 10
-"""Requests to one endpoint at a time."""
+"""Requests to one endpoint at a time, unless the settings say otherwise."""
 MOST: Final = 2000
-"""Requests at a time: so many that endpoints which never answer do not use them up."""
+"""Tellings held at a time: so many that endpoints which never answer do not use them up."""
 POLL: Final = 1.0
-"""Seconds between looks at the queue."""
+"""Seconds between looks at the queue without a cause."""
 COALESCE: Final = 0.005
 """Seconds in which requests that end are waited for, so that a claim is not made for each."""
 
@@ -44,15 +44,15 @@ COALESCE: Final = 0.005
 class Queue(Protocol):
     """The store, as the courier sees it."""
 
-    async def webhooks_due(self, busy: Busy, each: int) -> bool: ...
-    async def claim_webhooks(self, owner: str, lease: float, busy: Busy, each: int, limit: int) -> WebhookClaim: ...
+    async def webhooks_due(self, rooms: Rooms, each: int) -> bool: ...
+    async def claim_webhooks(self, owner: str, lease: float, rooms: Rooms, each: int, limit: int) -> WebhookClaim: ...
     async def finish_webhook(self, one: WebhookFinish, /) -> bool: ...
-    async def release_webhooks(self, *, every: bool = False) -> int: ...
+    async def release_webhooks(self, *, every: bool = False, owner: str | None = None) -> int: ...
 
 
 class Courier:
-    """Runs until it is cancelled; what it was telling then is told again by whoever takes it up. `told` hears of every
-    answer."""
+    """Runs until it is cancelled; then what is under way has `grace` seconds to end, and the rest is given back.
+    `each` are the requests to one endpoint at a time; `told` hears of every answer."""
 
     def __init__(
         self,
@@ -62,7 +62,9 @@ class Courier:
         owner: str,
         lease: float = 60.0,
         alone: bool = False,
+        each: int = EACH,
         poll: float = POLL,
+        grace: float = 5.0,
         rng: Rng | None = None,
         told: Callable[[Told, Answer], None] = lambda _told, _answer: None,
         storeless: Callable[[str, Exception], None] = lambda _what, _error: None,
@@ -72,19 +74,27 @@ class Courier:
         self._owner = owner
         self._lease = lease
         self._alone = alone
+        self._each = each
         self._poll = poll
+        self._grace = grace
         self._rng = rng or random.SystemRandom()
         self._told = told
         self._storeless = storeless
-        self._busy: Counter[str] = Counter()
+        self._paces: dict[str, Pace] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._free = asyncio.Event()
+        self._news = asyncio.Event()
+        self._stopping = False
+
+    def wake(self) -> None:
+        """There may be something to tell."""
+        self._news.set()
 
     async def run(self) -> None:
         every = self._alone  # nobody else can hold a lease on a file of ours
         released = float("-inf")
         try:
             while True:
+                self._news.clear()
                 try:
                     if time.monotonic() - released >= min(self._lease / 4, self._poll):
                         await self._queue.release_webhooks(every=every)
@@ -94,41 +104,61 @@ class Courier:
                     self._storeless("webhooks", error)
                     more = False
                 if not more:
-                    self._free.clear()
                     with suppress(TimeoutError):
                         async with asyncio.timeout(self._poll):
-                            await self._free.wait()
+                            await self._news.wait()
                             await asyncio.sleep(COALESCE)
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._stop()
+
+    async def _stop(self) -> None:
+        self._stopping = True  # whoever waits for its turn sends nothing any more
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._grace)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            await self._queue.release_webhooks(owner=self._owner)
+        except Unavailable as error:  # their leases run out
+            self._storeless("webhooks", error)
 
     async def _step(self) -> bool:
         """One claim, and its tellings started. False where there was nothing to tell, or no room."""
         room = MOST - len(self._tasks)
-        if room <= 0 or not await self._queue.webhooks_due(self._busy, EACH):
+        rooms = {id_: pace.room() for id_, pace in self._paces.items()}
+        if room <= 0 or not await self._queue.webhooks_due(rooms, self._each):
             return False
-        claim = await self._queue.claim_webhooks(self._owner, self._lease, dict(self._busy), EACH, room)
+        started = time.monotonic()
+        claim = await self._queue.claim_webhooks(self._owner, self._lease, rooms, self._each, room)
         for told in claim.told:
-            self._busy[told.webhook.id] += 1
-            task = asyncio.create_task(self._tell(told, claim.now))
+            pace = self._paces.setdefault(told.webhook.id, Pace(self._each))
+            pace.held += 1
+            task = asyncio.create_task(self._tell(told, pace, claim.now, started))
             self._tasks.add(task)
-            task.add_done_callback(partial(self._ended, told.webhook.id))
+            task.add_done_callback(partial(self._ended, told.webhook.id, pace))
         return bool(claim.told)
 
-    def _ended(self, id_: str, task: "asyncio.Task[None]") -> None:
+    def _ended(self, id_: str, pace: Pace, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
-        self._busy[id_] -= 1
-        if not self._busy[id_]:
-            del self._busy[id_]
-        self._free.set()
+        pace.held -= 1
+        if not pace.held and len(self._paces) > MOST:  # those that had nothing for long
+            del self._paces[id_]
+        self._news.set()
 
-    async def _tell(self, told: Told, now: datetime) -> None:
-        started = time.monotonic()
-        answer = await send(self._http, told.webhook, message_id(told.event), body(told.event, told.notification), now)
+    async def _tell(self, told: Told, pace: Pace, now: datetime, claimed: float) -> None:
+        async with pace.turns:
+            started = time.monotonic()
+            waited = started - claimed
+            if self._stopping or waited > self._lease / 2:  # it is told by whoever takes it up
+                return
+            now += timedelta(seconds=waited)
+            answer = await send(
+                self._http, told.webhook, message_id(told.event), body(told.event, told.notification), now
+            )
+            pace.took(time.monotonic() - started)
         self._told(told, answer)
-        due_at = self._due_again(told, answer, now + timedelta(seconds=time.monotonic() - started))
+        due_at = self._due_again(told, answer, now)
         while True:
             try:
                 await self._queue.finish_webhook(WebhookFinish(told, answer, due_at))

@@ -1,5 +1,6 @@
 """What is heard after `sent`, and what callers are told of it: the same on both databases."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -71,7 +72,7 @@ async def test_a_telling_is_claimed_once_and_finished_behind_its_number(desk: De
 async def test_no_endpoint_gets_more_than_its_share(desk: Desk) -> None:
     busy, idle = await hook(desk, types=("email.queued",)), await hook(desk, types=("email.queued",))
     await desk.store.accept(desk.batch([None] * 20))
-    claim = await desk.store.claim_webhooks("w", 60.0, {busy.id: 8}, 10, 100)
+    claim = await desk.store.claim_webhooks("w", 60.0, {busy.id: 2}, 10, 100)
     assert sorted(one.webhook.id for one in claim.told) == sorted([busy.id] * 2 + [idle.id] * 10)
 
 
@@ -83,6 +84,51 @@ async def test_an_endpoint_that_is_disabled_keeps_what_waits_for_it(desk: Desk) 
     await desk.accept()
     await desk.store.change_webhook("default", made.id, WebhookChange(enabled=True))
     assert len((await desk.store.claim_webhooks("w", 60.0, {}, 10, 10)).told) == 1
+
+
+async def test_who_stops_gives_back_what_it_held(desk: Desk) -> None:
+    await hook(desk, types=("email.queued",))
+    await desk.store.accept(desk.batch([None] * 4))
+    mine = await desk.store.claim_webhooks("w", 60.0, {}, 2, 100)
+    theirs = await desk.store.claim_webhooks("v", 60.0, {}, 2, 100)
+    assert await desk.store.release_webhooks(owner="w") == 2
+    again = await desk.store.claim_webhooks("w", 60.0, {}, 10, 100)
+    assert {one.delivery for one in again.told} == {one.delivery for one in mine.told}
+    assert await desk.store.finish_webhook(WebhookFinish(theirs.told[0], Answer(200, ""), None))
+
+
+async def test_an_endpoint_is_judged_by_all_that_it_answered(desk: Desk) -> None:
+    """One that takes something is not failing; one that says it is gone, or took nothing for days, is disabled."""
+    made = await hook(desk, types=("email.queued",))
+    later = datetime.now(UTC) + timedelta(hours=1)
+
+    async def answers(*statuses: int) -> Webhook:
+        await desk.store.accept(desk.batch([None] * len(statuses)))
+        told = (await desk.store.claim_webhooks("w", 60.0, {}, 10, 100)).told
+        finishes = [WebhookFinish(one, Answer(code, ""), later) for one, code in zip(told, statuses, strict=True)]
+        assert all(await asyncio.gather(*map(desk.store.finish_webhook, finishes)))
+        found = await desk.store.find_webhook("default", made.id)
+        assert found is not None
+        return found
+
+    assert (await answers(500)).failing_since is not None
+    assert (await answers(500, 200, 500)).failing_since is None
+    began = (await answers(500)).failing_since
+    assert began is not None
+    assert (await answers(500)).failing_since == began
+    assert (await answers(200, 410, 500)).disabled_reason == "the endpoint answered 410 Gone"
+
+
+async def test_the_log_of_deliveries_is_forgotten_in_time(desk: Desk) -> None:
+    kept, disabled = await hook(desk, types=("email.queued",)), await hook(desk, types=("email.queued",))
+    await desk.store.accept(desk.batch([None] * 3))
+    await desk.store.change_webhook("default", disabled.id, WebhookChange(enabled=False))
+    first, _second, _third = (await desk.store.claim_webhooks("w", 60.0, {}, 10, 10)).told
+    assert await desk.store.finish_webhook(WebhookFinish(first, Answer(200, "ok"), None))
+    assert await desk.store.forget_webhooks(86400.0) == 0
+    assert await desk.store.forget_webhooks(-60.0) == 4  # the other two are being told
+    assert len(await desk.store.webhook_deliveries(kept.id, None, None, 10)) == 2
+    assert not await desk.store.webhook_deliveries(disabled.id, None, None, 10)
 
 
 async def test_what_is_tried_again_waits_for_its_time(desk: Desk) -> None:

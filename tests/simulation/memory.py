@@ -96,7 +96,9 @@ class MemoryDatabase:
         await self.write(lambda tx: work(tx.connection))
 
     @asynccontextmanager
-    async def listen(self, _callback: Callable[[], None]) -> AsyncIterator[None]:
+    async def listen(
+        self, _work: Callable[[], None], _telling: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[None]:
         yield
 
     @asynccontextmanager

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.conftest import House
+
 
 @dataclass
 class Received:
@@ -23,12 +25,13 @@ class Received:
 
 @dataclass
 class Endpoint:
-    """`answers` are used up one by one, then it is 200; None never answers."""
+    """`answers` are used up one by one, then it is 200; None never answers. `left`: somebody has gone."""
 
     port: int = 0
     received: list[Received] = field(default_factory=list)
     answers: list[bytes | None] = field(default_factory=list)
     connections: int = 0
+    left: asyncio.Event = field(default_factory=asyncio.Event)
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
@@ -42,21 +45,45 @@ class Endpoint:
         return self.received
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A connection is kept for as long as its answers are whole."""
         self.connections += 1
         with suppress(asyncio.IncompleteReadError, ConnectionError):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
-            body = await reader.readexactly(int(headers.get("content-length", "0")))
-            answer = self.answers.pop(0) if self.answers else answered(200, b"thanks")
-            async with self._news:
-                self.received.append(Received(head[0].split(" ")[1], headers, body))
-                self._news.notify_all()
-            if answer is None:
-                await reader.read()
-            else:
-                writer.write(answer)
-                await writer.drain()
+            answer: bytes | None = answered(200)
+            while answer is not None and b"content-length" in answer:
+                answer = await self._answer(reader)
+                if answer is None:
+                    await reader.read()
+                else:
+                    writer.write(answer)
+                    await writer.drain()
+        self.left.set()
         writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader) -> bytes | None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+        answer = self.answers.pop(0) if self.answers else answered(200, b"thanks")
+        async with self._news:
+            self.received.append(Received(head[0].split(" ")[1], headers, body))
+            self._news.notify_all()
+        return answer
+
+
+OPEN = {
+    "NOTIFIER_WEBHOOKS_ALLOW_HTTP": True,
+    "NOTIFIER_WEBHOOKS_ALLOW_NETWORKS": "127.0.0.0/8",
+    "NOTIFIER_SHUTDOWN_GRACE": 0,
+}
+"""Settings that let a house tell endpoints on this machine, and leave those that never answer."""
+
+
+async def hook(house: House, endpoint: Endpoint, **fields: Any) -> dict[str, Any]:
+    """A webhook for the endpoint."""
+    answer = await house.http.post("/v1/webhooks", json={"url": endpoint.url, **fields})
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
 
 
 def answered(status: int, body: bytes = b"", **headers: str) -> bytes:
