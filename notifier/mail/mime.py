@@ -12,6 +12,7 @@ from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
 from hashlib import blake2b
+from struct import unpack_from
 
 from notifier.domain.errors import NotifierError
 from notifier.domain.notification import Address, Attachment
@@ -39,6 +40,8 @@ __all__ = [
 ]
 
 LONGEST_FILE_NAME = 255
+_LINE = 76
+"""Columns of base64 (RFC 2045 6.8)."""
 
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]{1,200}@[!-;=?A-~]{1,200}>")
 _CONTENT_ID = re.compile(r"[!-;=?-~]{1,200}")
@@ -216,6 +219,8 @@ def check_part(part: Attachment) -> str | None:
 
 
 def _base64(octets: bytes) -> bytes:
-    """Lines of 76 columns."""
+    """Lines of `_LINE` columns, each with its end."""
     encoded = b2a_base64(octets, newline=False)
-    return b"".join([encoded[at : at + 76] + b"\r\n" for at in range(0, len(encoded), 76)])
+    whole, rest = divmod(len(encoded), _LINE)
+    lines = unpack_from(f"{_LINE}s" * whole, encoded)  # half the price of slicing
+    return b"\r\n".join((*lines, encoded[-rest:], b"") if rest else (*lines, b""))

@@ -42,7 +42,8 @@ class Exhausted(TemplateRuntimeError):
 @dataclass(slots=True)
 class Run:
     """One render: what it knows of its reader, what it has used up, and what it found missing.
-    `markdown` says that the part being rendered will be read as Markdown."""
+    `markdown` says that the part being rendered will be read as Markdown, `judging` that the result is not known yet to
+    be fit for a mail."""
 
     locale: str
     timezone: str
@@ -53,11 +54,25 @@ class Run:
     files: "dict[str, Attachment]"
     collecting: bool = False
     markdown: bool = False
+    judging: bool = False
     steps: int = 0
     work: int = 0
     depth: int = 0
     inline: "dict[str, Attachment]" = field(default_factory=dict)
     missing: "list[tuple[Missing, str, int]]" = field(default_factory=list)
+
+    def step(self, work: int) -> None:
+        """Count one step and `work`."""
+        self.steps += 1
+        self.work += work
+        if self.steps > MAX_STEPS or self.work > MAX_WORK:
+            _refuse(self)
+
+    def charge(self, work: int) -> None:
+        """Count `work` alone."""
+        self.work += work
+        if self.work > MAX_WORK:
+            _refuse(self)
 
 
 RUN: ContextVar[Run] = ContextVar("run")
@@ -66,11 +81,7 @@ RUN: ContextVar[Run] = ContextVar("run")
 
 def spend(work: int) -> bool:
     """Count one step and `work`. True, so that it can stand in a condition."""
-    run = RUN.get()
-    run.steps += 1
-    run.work += work
-    if run.steps > MAX_STEPS or run.work > MAX_WORK:
-        _refuse(run)
+    RUN.get().step(work)
     return True
 
 
@@ -80,13 +91,9 @@ def _refuse(run: Run) -> NoReturn:
     raise Exhausted(f"the template makes more than {MAX_WORK} characters and items on its way")
 
 
-def spend_work(work: int) -> Run:
+def spend_work(work: int) -> None:
     """Count `work` alone."""
-    run = RUN.get()
-    run.work += work
-    if run.work > MAX_WORK:
-        _refuse(run)
-    return run
+    RUN.get().charge(work)
 
 
 def afford(size: int) -> None:

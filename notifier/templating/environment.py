@@ -11,11 +11,11 @@ from jinja2.environment import Template as JinjaTemplate
 from jinja2.exceptions import TemplateNotFound, TemplateRuntimeError
 from jinja2.filters import _GroupTuple
 from jinja2.runtime import BlockReference, Context, LoopContext, TemplateReference
-from jinja2.utils import Cycler, Namespace, pass_context
-from markupsafe import Markup
+from jinja2.utils import Cycler, Namespace
+from markupsafe import Markup, escape
 
 from notifier.templating import budget
-from notifier.templating.budget import MAX_BITS, RUN, Exhausted, spend, spend_work, weigh
+from notifier.templating.budget import MAX_BITS, RUN, Exhausted, Run, spend, weigh
 from notifier.templating.codegen import Generator
 from notifier.templating.filters import FILTERS, GLOBALS, TESTS
 from notifier.templating.missing import Missing
@@ -29,6 +29,24 @@ _LOOP_VALUES = frozenset(
 )
 _LOOP_METHODS = frozenset({"cycle", "changed"})
 _CYCLER_METHODS = frozenset({"next", "reset"})
+
+
+def emitted(run: Run, value: Any) -> str:
+    """What `{{ ... }}` puts out."""
+    text = value if isinstance(value, str) else printed(value)
+    run.charge(len(text))
+    return escaped(text) if run.markdown else text
+
+
+def emitted_html(run: Run, value: Any) -> str:
+    """The same where the file is HTML. Most values have nothing to escape, and finding that out is the cheaper way."""
+    text = value if isinstance(value, str) else printed(value)
+    run.charge(len(text))
+    if run.markdown:
+        return escaped(text)
+    if type(text) is str and not ("&" in text or "<" in text or ">" in text or '"' in text or "'" in text):
+        return text
+    return escape(text)
 
 
 class PartTemplate(JinjaTemplate):
@@ -46,12 +64,14 @@ class MailEnvironment(PlacedEnvironment):
     template_class = PartTemplate
     intercepted_binops = frozenset({"+", "*", "**", "%", "/", "//"})
     spend = staticmethod(spend)
+    current_run = staticmethod(RUN.get)
+    emitted = staticmethod(emitted)
+    emitted_html = staticmethod(emitted_html)
 
     def __init__(self, sources: Mapping[str, str]) -> None:
         super().__init__(
             undefined=Missing,
             autoescape=escapes,
-            finalize=emitted,
             extensions=["jinja2.ext.i18n"],
             optimized=False,  # nothing an author wrote runs while it is compiled
             cache_size=0,
@@ -183,14 +203,6 @@ class MailEnvironment(PlacedEnvironment):
         if any(isinstance(text, Markup) for text in texts):
             return Markup("").join(escaped(text) for text in texts)
         return "".join(texts)
-
-
-@pass_context
-def emitted(_: Context, value: Any) -> Any:
-    """What `{{ ... }}` puts out."""
-    text = value if isinstance(value, str) else printed(value)
-    run = spend_work(len(text))
-    return escaped(text) if run.markdown else text
 
 
 def escapes(name: str | None) -> bool:

@@ -12,7 +12,7 @@ from jinja2.tests import TESTS as JINJA_TESTS
 from jinja2.utils import Cycler, Joiner, Namespace
 from markupsafe import Markup
 
-from notifier.templating.budget import MAX_BITS, MAX_RANGE, RUN, Exhausted, afford, spend, spend_work, weigh
+from notifier.templating.budget import MAX_BITS, MAX_RANGE, MAX_VALUE, RUN, Exhausted, afford, spend, spend_work, weigh
 from notifier.templating.catalogue import GETTEXT
 from notifier.templating.formats import FORMATS
 from notifier.templating.strings import checked_format, escaped, printed, replaced_size
@@ -44,12 +44,13 @@ def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def guard(*args: Any, **kwargs: Any) -> Any:
+        run = RUN.get()
         value = args[first]
         kind = type(value)
         if kind is str or kind is Markup:
-            spend(len(value) + 1)
+            run.step(len(value) + 1)
         else:
-            spend(1)
+            run.step(1)
             if kind not in _WEIGHTLESS:
                 if not tolerant and isinstance(value, Undefined):
                     value.touch()
@@ -58,7 +59,9 @@ def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
                     weigh(value)
         if len(args) > first + 1 or kwargs:
             for given in (*args[first + 1 :], *kwargs.values()):
-                if type(given) is int:
+                if type(given) is str:
+                    run.charge(len(given))
+                elif type(given) is int:
                     if limit is not None and abs(given) > limit:
                         raise Exhausted(f"the filter {name} takes numbers up to {limit}")
                 elif isinstance(given, Undefined) and not tolerant:
@@ -69,7 +72,10 @@ def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         if before is not None:
             args, kwargs = before(first, args, kwargs)
         result = function(*args, **kwargs)
-        if type(result) is Markup and kind is not Markup and name != "safe" and RUN.get().markdown:
+        if type(result) is str and len(result) <= MAX_VALUE:
+            run.charge(len(result))
+            return result
+        if type(result) is Markup and kind is not Markup and name != "safe" and run.markdown:
             result = escaped(result.unescape())  # it was escaped for HTML alone
         return result if type(result) in _WEIGHTLESS_RESULTS else _made(result)
 

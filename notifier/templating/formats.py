@@ -20,6 +20,7 @@ from notifier.templating.budget import RUN
 from notifier.templating.links import dead_link
 
 _LARGEST = Decimal(10) ** 15
+_EXACT = 10**12
 _NO_CURRENCY = "a currency is three capital letters, such as EUR"
 _STYLES = ("short", "medium", "long", "full")
 
@@ -67,6 +68,7 @@ class _Spelling:
     def __init__(self, spell: Callable[[Decimal], str]) -> None:
         self._spell = spell
         self._plain = False
+        self._decimals = 0
         sample, negative = spell(Decimal(1111111)), spell(Decimal(-1111111))
         found, below = (re.search(r"1.*1(?:(\D)(0+))?", text) for text in (sample, negative))
         if found is None or below is None:
@@ -76,6 +78,7 @@ class _Spelling:
         self._around = (sample[: found.start()], sample[found.end() :])
         self._around_negative = (negative[: below.start()], negative[below.end() :])
         self._unit = Decimal(1).scaleb(-self._decimals)
+        self._format = f",.{self._decimals}f"
         self._plain = True
         self._plain = all(self(probe) == spell(probe) for probe in self._PROBES)
 
@@ -83,8 +86,19 @@ class _Spelling:
         if not self._plain:
             return self._spell(value)
         rounded = value.quantize(self._unit, rounding=ROUND_HALF_EVEN)
-        whole, _, fraction = f"{abs(rounded):,f}".partition(".")
-        before, after = self._around_negative if value < 0 else self._around
+        return self._written(f"{abs(rounded):,f}", negative=value < 0)
+
+    def of_number(self, value: Any) -> str:
+        """The same of a number as data has it. One that has no more decimals than are written needs no rounding, and
+        below 10**12 a float says exactly which decimals it has: no detour over `Decimal`."""
+        short = type(value) in (float, int) and -_EXACT < value < _EXACT and round(value, self._decimals) == value
+        if self._plain and short:
+            return self._written(format(abs(value), self._format), negative=value < 0)
+        return self(_decimal(value))
+
+    def _written(self, digits: str, *, negative: bool) -> str:
+        whole, _, fraction = digits.partition(".")
+        before, after = self._around_negative if negative else self._around
         return f"{before}{whole.replace(',', self._group)}{self._point}{fraction}{after}"
 
 
@@ -105,7 +119,7 @@ def money(value: Any, currency: Any = "EUR") -> str:
     """`{{ 1234.5|money("EUR") }}`: an amount with the currency (ISO 4217) and its usual decimals."""
     if not isinstance(currency, str):
         raise TemplateRuntimeError(_NO_CURRENCY)
-    return _money(RUN.get().locale, currency)(_decimal(value))
+    return _money(RUN.get().locale, currency).of_number(value)
 
 
 def number(value: Any, digits: Any = None) -> str:
@@ -114,7 +128,7 @@ def number(value: Any, digits: Any = None) -> str:
         return numbers.format_decimal(_decimal(value), locale=RUN.get().locale)
     if not isinstance(digits, int) or not 0 <= digits <= 12:
         raise TemplateRuntimeError("number takes 0 to 12 decimals")
-    return _fixed(RUN.get().locale, digits)(_decimal(value))
+    return _fixed(RUN.get().locale, digits).of_number(value)
 
 
 def percent(value: Any, digits: Any = 0) -> str:

@@ -118,7 +118,8 @@ class Template:
     def render(
         self, data: Mapping[str, Any], *, locale: str | None = None, timezone: str | None = None, at: datetime
     ) -> Rendered:
-        """Render strictly.
+        """Render strictly what a verdict accepted: what it looked at in data and links is not looked at again, and
+        would come to the same (or, in a newer release, refuse what was accepted).
 
         Parameters
         ----------
@@ -136,31 +137,24 @@ class Template:
         RenderFailed
             With every fault.
         """
-        verdict = self._verdict(data, locale, timezone, at, None)
-        if verdict.rendered is None:
-            raise RenderFailed(self.name, verdict.faults)
-        return verdict.rendered
+        variant, run = self._run(locale, timezone, at)
+        try:
+            return self._rendered(data, variant, run)
+        except Exception as error:
+            faults = self._collected(data, variant, run, (), diagnose(error, data, self.environment.sources))
+            raise RenderFailed(self.name, faults) from error
 
     def verdict(
         self, data: Mapping[str, Any], *, locale: str | None = None, timezone: str | None = None, at: datetime
     ) -> Verdict:
         """Check the data against a declared contract and render it. Never raises for bad data: every fault is in
         the answer, with `data.PATH` as its field and the place in the template in its message."""
-        return self._verdict(data, locale, timezone, at, self.declared)
-
-    def _verdict(
-        self,
-        data: Mapping[str, Any],
-        locale: str | None,
-        timezone: str | None,
-        at: datetime,
-        contract: Contract | None,
-    ) -> Verdict:
         faults = [*_reader_faults(locale, timezone), *data_faults(data)]
         if faults:
             return Verdict(tuple(faults), None)
-        refused = contract.faults(data) if contract is not None else ()
+        refused = self.declared.faults(data) if self.declared is not None else ()
         variant, run = self._run(locale, timezone, at)
+        run.judging = True
         if not refused:
             try:
                 return Verdict((), self._rendered(data, variant, run))
@@ -200,14 +194,14 @@ class Template:
             values["preheader"] = ""
             if variant.preheader is not None:
                 values["preheader"] = one_line(self._part(variant.preheader, {**values, **data}))
-            html, text = self._bodies(variant, {**values, **data})
+            html, text = self._bodies(variant, {**values, **data}, run)
         finally:
             RUN.reset(token)
         if not subject and not run.collecting:
             raise Unfit("empty", variant.subject, "the subject is empty")
         return Rendered(subject, text, html, variant.locale, tuple(run.inline.values()))
 
-    def _bodies(self, variant: Variant, values: dict[str, Any]) -> tuple[str | None, str | None]:
+    def _bodies(self, variant: Variant, values: dict[str, Any], run: Run) -> tuple[str | None, str | None]:
         html = text = None
         if variant.markdown is not None:
             content = markdown_html(self._part(variant.markdown, values))
@@ -219,7 +213,7 @@ class Template:
         elif variant.html is not None:
             html = self._part(variant.html, values)
         if html is not None:
-            html = self._finished(html, variant)
+            html = self._finished(html, variant, run)
         if variant.text is not None:
             text = tidy_text(self._part(variant.text, values))
         elif html is not None and text is None:
@@ -228,10 +222,9 @@ class Template:
             text.encode()
         return html, text
 
-    def _finished(self, html: str, variant: Variant) -> str:
+    def _finished(self, html: str, variant: Variant, run: Run) -> str:
         html.encode()
-        dead = dead_links(html)
-        if dead is not None:
+        if run.judging and (dead := dead_links(html)) is not None:
             raise Unfit("link", variant.html or variant.markdown or "", f"{dead[:60]!r} is a link that runs a program")
         return self._inline_css(html) if self._inline_css is not None else html
 
