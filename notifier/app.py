@@ -41,6 +41,7 @@ from notifier.templating.child import Workshop
 from notifier.templating.editing import Editor
 from notifier.templating.library import Library, Synced
 from notifier.web.admin.application import admin_app
+from notifier.web.admin.live import Live
 from notifier.web.admin.office import BASE, Lanes, Office
 from notifier.web.admin.sessions import first_link, set_first_password
 from notifier.web.application import create_app, create_worker_app
@@ -181,6 +182,14 @@ class Service:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
+    def drain(self) -> None:
+        """What a signal asks for, before the last requests are answered: no new claims, and no stream stays open."""
+        if self.dispatcher is not None:
+            self.dispatcher.drain()
+        self.office.live.close()
+        if self.capture is not None:
+            self.capture.messages.close()
+
     def wake(self) -> None:
         if self.dispatcher is not None:
             self.dispatcher.wake()
@@ -236,6 +245,7 @@ class Service:
         from_folder = settings.templates_source == "folder"
         return Office(
             store=store,
+            live=Live(store.marks),
             desk=self.editor,
             note=self.store.note,
             lanes=self._waiting,

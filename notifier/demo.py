@@ -56,8 +56,7 @@ async def run_demo(
 
             def stopping() -> None:
                 watching.cancel()
-                if service.dispatcher is not None:
-                    service.dispatcher.drain()
+                service.drain()
 
             await listen(service.application(), listening, started=started, stopping=stopping)
 

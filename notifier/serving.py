@@ -23,8 +23,7 @@ async def run_service(settings: Settings, roles: Roles, host: str, port: int) ->
 
         def stopping() -> None:
             log.info("draining")
-            if service.dispatcher is not None:
-                service.dispatcher.drain()
+            service.drain()
 
         link = await _admin_link(service) if roles.api else None
 

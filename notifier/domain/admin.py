@@ -37,6 +37,14 @@ class AuditEntry:
     detail: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What differs once something has changed: of everything, and of single notifications by id."""
+
+    whole: tuple[Any, ...]
+    of: Mapping[str, tuple[Any, ...]]
+
+
 Kind = Literal["accepted", "sent", "deferred", "failed"]
 KINDS: Final[tuple[Kind, ...]] = ("accepted", "sent", "deferred", "failed")
 

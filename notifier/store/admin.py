@@ -4,12 +4,12 @@ A session's row is found by the SHA-256 of its cookie. A sign-in link is a row o
 ``link:`` and its token: taking it deletes it, so it works once, whichever process is asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import RowMapping, delete, func, insert, select, update
 
-from notifier.domain.admin import AuditEntry, Role, Tally, User
+from notifier.domain.admin import AuditEntry, Marks, Role, Tally, User
 from notifier.domain.notification import uuid7
 from notifier.store import overview
 from notifier.store.acceptance import insert_or_ignore
@@ -133,6 +133,10 @@ class AdminStore:
     async def tally(self, known: Tally) -> Tally:
         """Brings the counts of events up to this moment; a caller gives what it was answered before."""
         return await self._database.read(lambda tx: overview.tally(tx, known))
+
+    async def marks(self, ids: Collection[str]) -> Marks:
+        """What has changed since somebody looked: of everything, and of the notifications of these ids."""
+        return await self._database.read(lambda tx: overview.marks(tx, ids))
 
     async def projects(self) -> Sequence[str]:
         return await self._database.read(overview.projects)

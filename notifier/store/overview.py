@@ -1,19 +1,21 @@
-"""What the admin pages ask of the whole service: events counted by minute, and projects.
+"""What the admin pages ask of the whole service: events counted by minute, what has changed, and projects.
 
 Events are numbered in about the order of time, so counting walks their primary key and needs no index on time. What
 is older than a minute is counted once and kept by the caller; history is counted backwards, a piece at each look, so
 that no look takes long however much there is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Integer, cast, func, select
 
-from notifier.domain.admin import Kind, Tally
+from notifier.domain.admin import Kind, Marks, Tally
+from notifier.store.changes import CLAIMED
+from notifier.store.dialect import among
 from notifier.store.engine import Tx
-from notifier.store.tables import event, project
+from notifier.store.tables import delivery, event, pause, project
 
 REACH: Final = timedelta(days=31)
 PIECE: Final = 20_000
@@ -86,6 +88,28 @@ def _add(into: dict[tuple[int, Kind], int], counts: Mapping[tuple[int, str], int
     for (minute, type_), count in counts.items():
         place = (minute, _KINDS[type_])
         into[place] = into.get(place, 0) + count
+
+
+_NEAR: Final = 200
+"""Rows at the end of the event table that are counted: one with a lower number may be committed after a higher one."""
+_TOP = select(func.max(e.seq)).scalar_subquery()
+_WHOLE = (
+    select(_TOP),
+    select(func.count()).where(e.seq > _TOP - _NEAR),
+    select(func.count()).select_from(delivery).where(CLAIMED),  # what begins to be sent leaves no event
+    select(func.count(), func.max(pause.c.created_at)),
+)
+_EVENTS_OF = select(e.notification, func.count()).where(among(e.notification, "ids")).group_by(e.notification)
+_STATE_OF = select(delivery.c.id, delivery.c.state).where(among(delivery.c.id, "ids"))
+
+
+def marks(tx: Tx, ids: Collection[str]) -> Marks:
+    whole = tuple(value for statement in _WHOLE for value in tx.connection.execute(statement).one())
+    if not ids:
+        return Marks(whole, {})
+    states = {row[0]: row[1] for row in tx.connection.execute(_STATE_OF, {"ids": ids})}
+    events = tx.connection.execute(_EVENTS_OF, {"ids": ids})
+    return Marks(whole, {id_: (count, states.get(id_), *whole[-2:]) for id_, count in events})
 
 
 def projects(tx: Tx) -> list[str]:

@@ -43,12 +43,14 @@ async def search(request: Request) -> Response:
         _LIMIT, *(asked[name] if _ID.fullmatch(asked.get(name, "")) else None for name in ("after", "before"))
     )
     project = asked.get("project", "default")
+    mark = await office_of(request).live.mark()
     listed = await services.store.listed(project, wanted, cursor) if wrong is None else None
     records = listed.records if listed else ()
     more = bool(listed and listed.has_more)
     return page(
         request,
         "notifications.html",
+        mark=mark,
         records=records,
         older=records[-1].notification.id if records and (more or cursor.before) else None,
         newer=records[0].notification.id if records and (cursor.after or (cursor.before and more)) else None,
@@ -112,17 +114,20 @@ async def _record(request: Request, id_: str) -> Record:
 
 @router.get("/notifications/{id}", dependencies=VIEWER)
 async def detail(request: Request, id: str) -> Response:
+    mark = await office_of(request).live.mark(id.lower()) if _ID.fullmatch(id.lower()) else ""
     record = await _record(request, id)
     services = services_of(request)
     one = record.notification
     mail, unmade = None, None
-    try:
-        mail = (await services.composer.compose(one)).rendered
-    except NotifierError as error:
-        unmade = str(error)
+    if "hx-request" not in request.headers:  # what follows along is where it stands; the mail stays what it is
+        try:
+            mail = (await services.composer.compose(one)).rendered
+        except NotifierError as error:
+            unmade = str(error)
     return page(
         request,
         "notification.html",
+        mark=mark,
         record=record,
         one=one,
         steps=steps(await services.store.events(one.id), record, office_of(request).clock()),

@@ -1,15 +1,16 @@
 """What the admin pages need beyond what the API does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from fastapi import Request
 
-from notifier.domain.admin import AuditEntry, Role, Tally, User
+from notifier.domain.admin import AuditEntry, Marks, Role, Tally, User
 from notifier.domain.template import Origin, Saved, Source
+from notifier.web.admin.live import Live
 from notifier.web.admin.passwords import Throttle
 from notifier.web.services import Desk, Services
 
@@ -29,6 +30,7 @@ class AdminStore(Protocol):
     async def take_session(self, hash_: str) -> User | None: ...
     async def audit_page(self, after: str | None, limit: int) -> Sequence[AuditEntry]: ...
     async def tally(self, known: Tally) -> Tally: ...
+    async def marks(self, ids: Collection[str]) -> Marks: ...
     async def projects(self) -> Sequence[str]: ...
 
 
@@ -94,6 +96,7 @@ class Office:
     templates come from, where that is set. `password_is_given`: the settings hold the password of `admin`."""
 
     store: AdminStore
+    live: Live
     desk: Bench
     note: Callable[[str, str, str, Mapping[str, Any]], Awaitable[None]]
     lanes: Callable[[], Awaitable[Lanes]]

@@ -26,7 +26,7 @@ ADVICE: Final[Mapping[str, str]] = {
 @router.get("/", dependencies=VIEWER)
 async def overview(request: Request, range: Range = "hour") -> Response:
     office, services = office_of(request), services_of(request)
-    now = office.clock()
+    now, mark = office.clock(), await office.live.mark()
     async with office.counting:
         tally = await office.store.tally(office.tally)
         drawn, since = plots(tally, range, now), counted_since(tally, now)
@@ -35,6 +35,7 @@ async def overview(request: Request, range: Range = "hour") -> Response:
     return page(
         request,
         "overview.html",
+        mark=mark,
         plots=drawn,
         scales=SCALES,
         range=range,
