@@ -396,25 +396,25 @@ class Service:
             owner=bench.owner,
             lease=settings.lease,
             alone=settings.is_sqlite,
+            each=settings.webhooks_connections,
+            grace=min(5.0, settings.shutdown_grace),
             told=self.telemetry.told,
             storeless=self.telemetry.storeless,
         )
         stack.push_async_callback(_cancel, asyncio.create_task(courier.run(), name="courier"))
         self.relay = relay
-            each=settings.webhooks_connections,
-            grace=min(5.0, settings.shutdown_grace),
         self.dispatcher = Dispatcher(bench, relay, clock, lease=settings.lease, grace=settings.shutdown_grace)
         janitor = Janitor(
             self.store,
             self.telemetry,
             period=min(5.0, settings.lease / 4),
             idempotency_ttl=settings.idempotency_ttl,
+            webhooks_kept=settings.webhooks_keep,
             wake=self.wake,
         )
         self.telemetry.watch_backlog(lambda: self._lanes)
         stack.push_async_callback(_cancel, asyncio.create_task(self._measure(), name="backlog-gauge"))
         self.telemetry.watch(lambda: self.dispatcher.in_flight if self.dispatcher else 0)
-            webhooks_kept=settings.webhooks_keep,
         stack.push_async_callback(_cancel, asyncio.create_task(janitor.run(), name="janitor"))
         await stack.enter_async_context(self.store.on_work(self.wake, courier.wake))
         stack.push_async_callback(self._drain, asyncio.create_task(self.dispatcher.run(), name="dispatcher"))
