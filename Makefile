@@ -68,8 +68,8 @@ workers: $(VENV)/.development  ## 1, 2 and 4 workers on one database: throughput
 many-faults: $(VENV)/.development  ## workers killed, stopped, cut off; the database restarted: the long run
 	$(BIN)/python -m tests.soak.many $(ARGS)
 
-webhook-storm: $(VENV)/.development  ## 5,000 webhook events at 30 % faults, with five interruptions: none missing
-	$(PYTEST) -n 0 -m slow tests/acceptance/feedback
+webhook-storm: $(VENV)/.development  ## 5,000 webhook events at 30 % faults and five kill -9: none missing
+	$(BIN)/python -m tests.soak.webhook_storm $(ARGS)
 
 durability: $(VENV)/.development  ## strace: an fdatasync between the last write and each answer
 	$(PYTEST) -v tests/integration/test_durability.py

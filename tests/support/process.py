@@ -38,6 +38,7 @@ class Serve:
     """
 
     command = "serve"
+    program: tuple[str, ...] = (str(Path(sys.executable).with_name("notifier")),)
 
     def __init__(self, folder: Path, relay: Listening, **environment: str) -> None:
         self.folder = folder
@@ -70,7 +71,7 @@ class Serve:
         command = Path(sys.executable).with_name("notifier")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("NOTIFIER_", "MAIL_"))}
         self._process = await asyncio.create_subprocess_exec(
-            command, self.command, "--port", "0",
+            *self.program, self.command, "--port", "0",
             env={**kept, **self._environment}, cwd=self.folder, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         self._reading = asyncio.create_task(self._read())
