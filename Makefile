@@ -45,6 +45,7 @@ lint: $(VENV)/.development  ## ruff
 
 types: $(VENV)/.development  ## mypy, strict
 	$(BIN)/mypy
+	for one in $(dir $(wildcard examples/*/pyproject.toml)); do MYPYPATH=$$one $(BIN)/mypy $$one || exit 1; done
 
 check: lint types test  ## everything that CI runs
 
