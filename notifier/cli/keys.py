@@ -9,7 +9,7 @@ import typer
 from notifier.cli.connection import AsJson, Key, connect
 from notifier.cli.running import with_service
 from notifier.client import Key as TheirKey
-from notifier.domain.errors import ConfigurationError
+from notifier.domain.errors import ConfigurationError, NotFound
 from notifier.domain.key import MODES, SCOPES
 
 if TYPE_CHECKING:
@@ -137,6 +137,6 @@ def revoke(
 
     async def work(service: "Service") -> None:
         if not await service.store.revoke_key(id_):
-            raise ConfigurationError(f"there is no live key {id_}; `notifier keys list` shows them")
+            raise NotFound(f"there is no live key {id_}; `notifier keys list` shows them")
 
     with_service(work)

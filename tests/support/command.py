@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-PROGRAM = Path(sys.executable).with_name("notifier")
+PROGRAM = str(Path(sys.executable).with_name("notifier"))
 _PATIENCE = 60.0  # seconds; a command that hangs is a failure
 
 
