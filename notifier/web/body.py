@@ -40,7 +40,8 @@ def parse(body: bytes) -> Any:
     """See `read_json`."""
     try:
         value = from_json(body, allow_inf_nan=False)
-        suspicious = body.count(b"{") + body.count(b"[") > DEEPEST or _SUSPICIOUS.search(body) is not None
+        suspicious = _SUSPICIOUS.search(body) is not None
+        suspicious = suspicious or (body.count(b"{") + body.count(b"[") > DEEPEST and _too_deep(value))
     except ValueError as error:
         value = _leniently(body, error)
         suspicious = True
@@ -49,6 +50,22 @@ def parse(body: bytes) -> Any:
         if faults:
             raise refused(faults)
     return value
+
+
+def _too_deep(value: Any) -> bool:
+    """Whether there are more levels than `DEEPEST`: by levels, so that scalars cost next to nothing."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            entry
+            for holder in level
+            if type(holder) in (dict, list)
+            for entry in (holder.values() if type(holder) is dict else holder)
+            if type(entry) in (dict, list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _leniently(body: bytes, error: ValueError) -> Any:

@@ -25,7 +25,11 @@ class Json(Response):
 
 def instant(value: datetime | None) -> str | None:
     """``2026-01-31T09:00:00.123456Z``, or null."""
-    return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    if value is None:
+        return None
+    if value.tzinfo is not UTC:
+        value = value.astimezone(UTC)
+    return value.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def url_of(id_: str) -> str:
@@ -45,6 +49,8 @@ def fresh_record(one: Notification, now: datetime) -> Record:
 def notification_json(record: Record) -> dict[str, Any]:
     """The answer of DESIGN's section 4."""
     one = record.notification
+    created_at = instant(one.created_at)
+    due_at = created_at if record.next_attempt_at is one.created_at else instant(record.next_attempt_at)
     template = None
     if one.template is not None:
         template = {"name": one.template, "version": one.version, "locale": one.words or one.locale}
@@ -62,7 +68,7 @@ def notification_json(record: Record) -> dict[str, Any]:
         "metadata": dict(one.metadata),
         "mode": one.mode,
         "priority": one.priority,
-        "created_at": instant(one.created_at),
+        "created_at": created_at,
         "send_at": instant(one.send_at),
         "expires_at": instant(one.expires_at),
         "attempts": record.attempts,
@@ -72,7 +78,7 @@ def notification_json(record: Record) -> dict[str, Any]:
         "batch": one.batch,
         "resend_of": one.resend_of,
         "message_id": one.message_id,
-        "next_attempt_at": instant(record.next_attempt_at),
+        "next_attempt_at": due_at,
         "url": url_of(one.id),
     }
 
