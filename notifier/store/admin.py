@@ -4,14 +4,15 @@ A session's row is found by the SHA-256 of its cookie. A sign-in link is a row o
 ``link:`` and its token: taking it deletes it, so it works once, whichever process is asked.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import RowMapping, delete, func, insert, select, update
 
 from notifier.domain.admin import AuditEntry, Marks, Role, Tally, User
 from notifier.domain.notification import uuid7
-from notifier.store import overview
+from notifier.store import keys, overview
 from notifier.store.acceptance import insert_or_ignore
 from notifier.store.engine import Database, Tx
 from notifier.store.tables import admin_user, audit, session
@@ -84,10 +85,16 @@ def audit_page(tx: Tx, after: str | None, limit: int) -> list[AuditEntry]:
     statement = select(audit).order_by(audit.c.id.desc()).limit(limit)
     if after is not None:
         statement = statement.where(audit.c.id < after)
-    rows = tx.connection.execute(statement).mappings()
-    return [
-        AuditEntry(row["id"], row["at"], row["actor"], row["action"], row["subject"], row["detail"]) for row in rows
-    ]
+    return [_entry(row) for row in tx.connection.execute(statement).mappings()]
+
+
+def audit_entry(tx: Tx, id_: str) -> AuditEntry | None:
+    row = tx.connection.execute(select(audit).where(audit.c.id == id_)).mappings().one_or_none()
+    return None if row is None else _entry(row)
+
+
+def _entry(row: RowMapping) -> AuditEntry:
+    return AuditEntry(row["id"], row["at"], row["actor"], row["action"], row["subject"], row["detail"])
 
 
 def _user(row: RowMapping) -> User:
@@ -129,6 +136,13 @@ class AdminStore:
 
     async def audit_page(self, after: str | None, limit: int) -> Sequence[AuditEntry]:
         return await self._database.read(lambda tx: audit_page(tx, after, limit))
+
+    async def audit_entry(self, id_: str) -> AuditEntry | None:
+        return await self._database.read(lambda tx: audit_entry(tx, id_))
+
+    async def note(self, actor: str, action: str, subject: str, detail: Mapping[str, Any]) -> str:
+        """Adds to the audit log; answers the entry's id."""
+        return await self._database.write(lambda tx: keys.note(tx, actor, action, subject, detail))
 
     async def tally(self, known: Tally) -> Tally:
         """Brings the counts of events up to this moment; a caller gives what it was answered before."""

@@ -1,5 +1,6 @@
 """What people do to notifications that are accepted already: cancel, retry, hold, stop and go on; and how many wait."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from sqlalchemy import ColumnElement, RowMapping, bindparam, delete, func, insert, not_, or_, select, update
@@ -58,6 +59,25 @@ def retry(tx: Tx, project: str, id_: str) -> None:
     changes.write()
     if row is None:
         _reopen(tx, one)
+
+
+def each(tx: Tx, change: Callable[[Tx, str, str], None], project: str, ids: Iterable[str]) -> int:
+    """`cancel` or `retry` of many; answers how many it was possible with. The others are left as they are.
+
+    In one order, and letting go at once of what cannot be changed: whoever changes many must not wait for another who
+    waits for them.
+    """
+    changed = 0
+    for id_ in sorted(ids):
+        savepoint = tx.connection.begin_nested()
+        try:
+            change(tx, project, id_)
+        except (Conflict, NotFound):
+            savepoint.rollback()
+        else:
+            savepoint.commit()
+            changed += 1
+    return changed
 
 
 def hold(tx: Tx, reason: str, limit: int = 500) -> int:

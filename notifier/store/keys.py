@@ -76,10 +76,12 @@ def revoke_key(tx: Tx, id_: str, project_name: str | None) -> bool:
     return tx.connection.execute(statement).rowcount > 0
 
 
-def note(tx: Tx, actor: str, action: str, subject: str, detail: Mapping[str, Any]) -> None:
-    """A row of the audit log: who did what to what."""
-    row = {"id": uuid7(), "at": tx.now, "actor": actor, "action": action, "subject": subject, "detail": detail}
+def note(tx: Tx, actor: str, action: str, subject: str, detail: Mapping[str, Any]) -> str:
+    """A row of the audit log: who did what to what. Answers its id."""
+    id_ = uuid7()
+    row = {"id": id_, "at": tx.now, "actor": actor, "action": action, "subject": subject, "detail": detail}
     tx.connection.execute(insert(audit), row)
+    return id_
 
 
 def project_secret(tx: Tx, name: str) -> bytes:

@@ -1,6 +1,7 @@
 """Lists: notifications by what is known of them, batches, and the project's feed of events."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,20 +24,26 @@ _SKEW = timedelta(minutes=5)
 
 def listed(tx: Tx, project: str, wanted: Filter, page: Page) -> Listed:
     """A page of a project's notifications."""
-    id_, statement = _filtered(tx, project, wanted)
     newer = page.before is not None and page.after is None
-    if page.after is not None:
-        statement = statement.where(id_ < page.after)
-    if page.before is not None:
-        statement = statement.where(id_ > page.before)
-    statement = statement.order_by(id_.asc() if newer else id_.desc()).limit(page.limit + 1)
-    ids = list(tx.connection.execute(statement).scalars())
+    ids = matching(tx, project, wanted, replace(page, limit=page.limit + 1))
     has_more = len(ids) > page.limit
     ids = ids[: page.limit]
     if newer:
         ids.reverse()
     found = records(tx, ids)
     return Listed([found[id_] for id_ in ids if id_ in found], has_more)
+
+
+def matching(tx: Tx, project: str, wanted: Filter, page: Page) -> list[str]:
+    """The ids of a page: newest first, or with `before` the oldest of the newer ones first."""
+    id_, statement = _filtered(tx, project, wanted)
+    newer = page.before is not None and page.after is None
+    if page.after is not None:
+        statement = statement.where(id_ < page.after)
+    if page.before is not None:
+        statement = statement.where(id_ > page.before)
+    statement = statement.order_by(id_.asc() if newer else id_.desc()).limit(page.limit)
+    return list(tx.connection.execute(statement).scalars())
 
 
 def _filtered(tx: Tx, project: str, wanted: Filter) -> tuple[Column[str], Select[str]]:

@@ -122,6 +122,10 @@ class Store:
     async def listed(self, project: str, wanted: Filter, page: Page) -> Listed:
         return await self._database.read(lambda tx: listing.listed(tx, project, wanted, page))
 
+    async def matching(self, project: str, wanted: Filter, page: Page) -> Sequence[str]:
+        """The ids of the notifications that `listed` would bring."""
+        return await self._database.read(lambda tx: listing.matching(tx, project, wanted, page))
+
     async def statuses(self, ids: Sequence[str]) -> Mapping[str, NotificationStatus]:
         return await self._database.read(lambda tx: listing.statuses(tx, ids))
 
@@ -140,6 +144,14 @@ class Store:
     async def retry(self, project: str, id_: str) -> None:
         """Raises NotFound, and Conflict saying the status."""
         await self._database.write(lambda tx: control.retry(tx, project, id_))
+
+    async def cancel_each(self, project: str, ids: Sequence[str]) -> int:
+        """Cancels those of these that can be; answers how many."""
+        return await self._database.write(lambda tx: control.each(tx, control.cancel, project, ids))
+
+    async def retry_each(self, project: str, ids: Sequence[str]) -> int:
+        """Retries those of these that can be; answers how many."""
+        return await self._database.write(lambda tx: control.each(tx, control.retry, project, ids))
 
     async def hold(self, reason: str) -> int:
         """Ends all that is open as held, until it is retried; answers how many."""

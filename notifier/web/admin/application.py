@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from notifier.domain.errors import Refused, Unavailable
-from notifier.web.admin import entrance, keys, notifications, overview, pauses, people, relay, stream, templates
+from notifier.web.admin import bulk, entrance, keys, notifications, overview, pauses, people, relay, stream, templates
 from notifier.web.admin.guard import Guard
 from notifier.web.admin.office import BASE, Office
 from notifier.web.admin.pages import FOLDER, page, static_version
@@ -27,7 +27,7 @@ def admin_app(services: Services, office: Office) -> FastAPI:
         app.add_exception_handler(failure, answer)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
-    for module in (entrance, overview, stream, notifications, pauses, templates, keys, relay, people):
+    for module in (entrance, overview, stream, notifications, bulk, pauses, templates, keys, relay, people):
         app.include_router(module.router)
     app.mount(f"/static/{static_version()}", _Forever(directory=FOLDER / "static"))
     return app

@@ -1,9 +1,7 @@
 """Notifications: search, one with its timeline and its mail, what may be done about it, and all mail of an address."""
 
-import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, get_args
+from typing import Any, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
@@ -11,13 +9,15 @@ from starlette.responses import Response
 
 from notifier.domain.errors import NotFound, NotifierError, refused
 from notifier.domain.key import SCOPES, Key
-from notifier.domain.lifecycle import RETRYABLE, NotificationStatus
+from notifier.domain.lifecycle import RETRYABLE
 from notifier.domain.listing import Filter, Page
 from notifier.domain.notification import Record
 from notifier.mail.address import AddressError, check_email, comparison_key
+from notifier.web.admin.bulk import REACH, reach
 from notifier.web.admin.mail import NO_HTML, framed, images_of
 from notifier.web.admin.office import office_of, services_of
 from notifier.web.admin.pages import download, form_of, go, page
+from notifier.web.admin.search import ASKED, ID, STATUSES, asked_of, filter_of
 from notifier.web.admin.sessions import VIEWER, Editor
 from notifier.web.admin.timeline import steps
 from notifier.web.api.control import same_mail
@@ -25,23 +25,18 @@ from notifier.web.wire.addresses import Addressees
 
 router = APIRouter()
 
-STATUSES: Final[tuple[NotificationStatus, ...]] = get_args(NotificationStatus)
 _LIMIT: Final = 50
-_ASKED: Final = ("q", "status", "template", "tag", "batch", "from", "to")
-_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 @router.get("/notifications", dependencies=VIEWER)
 async def search(request: Request) -> Response:
     """Newest first; `after` and `before` are ids, so a page stays what it is while mail comes in."""
-    asked = {name: value.strip() for name, value in request.query_params.items() if value.strip()}
+    asked = asked_of(request.query_params)
     services = services_of(request)
-    if (id_ := asked.get("q", "").lower()) and _ID.fullmatch(id_) and await services.store.records([id_]):
+    if (id_ := asked.get("q", "").lower()) and ID.fullmatch(id_) and await services.store.records([id_]):
         return go(f"/notifications/{id_}")
-    wanted, wrong = _filter(asked)
-    cursor = Page(
-        _LIMIT, *(asked[name] if _ID.fullmatch(asked.get(name, "")) else None for name in ("after", "before"))
-    )
+    wanted, wrong = filter_of(asked)
+    cursor = Page(_LIMIT, *(asked[name] if ID.fullmatch(asked.get(name, "")) else None for name in ("after", "before")))
     project = asked.get("project", "default")
     mark = await office_of(request).live.mark()
     listed = await services.store.listed(project, wanted, cursor) if wrong is None else None
@@ -54,8 +49,9 @@ async def search(request: Request) -> Response:
         records=records,
         older=records[-1].notification.id if records and (more or cursor.before) else None,
         newer=records[0].notification.id if records and (cursor.after or (cursor.before and more)) else None,
-        asked={name: asked.get(name, "") for name in _ASKED},
-        searched=any(name in asked for name in _ASKED),
+        asked={name: asked.get(name, "") for name in ASKED},
+        bulk=[action for action in REACH if reach(action, asked)],
+        searched=any(name in asked for name in ASKED),
         wrong=wrong,
         statuses=STATUSES,
         projects=await office_of(request).store.projects(),
@@ -64,48 +60,8 @@ async def search(request: Request) -> Response:
     )
 
 
-def _filter(asked: dict[str, str]) -> tuple[Filter, str | None]:
-    """What was asked for, or what is wrong with it. `q` is an address, an id, or a reference."""
-    q = asked.get("q")
-    recipient = reference = None
-    batch = asked.get("batch")
-    if q and "@" in q:
-        try:
-            recipient = comparison_key(check_email(q))
-        except AddressError as error:
-            return Filter(), f"{q} is not an address: {error.reason}"
-    elif q and _ID.fullmatch(q.lower()):
-        batch = q.lower()
-    elif q:
-        reference = q
-    if batch and not _ID.fullmatch(batch.lower()):
-        return Filter(), f"{batch} is not the id of a batch."
-    status = asked.get("status")
-    try:
-        after, before = _day(asked.get("from")), _day(asked.get("to"))
-    except ValueError:
-        return Filter(), "A date is written as 2026-01-31."
-    return (
-        Filter(
-            status=next((one for one in STATUSES if one == status), None),
-            template=asked.get("template"),
-            recipient=recipient,
-            reference=reference,
-            batch=batch.lower() if batch else None,
-            tag=asked.get("tag"),
-            created_after=after - timedelta(microseconds=1) if after else None,
-            created_before=before + timedelta(days=1) if before else None,
-        ),
-        None,
-    )
-
-
-def _day(text: str | None) -> datetime | None:
-    return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) if text else None
-
-
 async def _record(request: Request, id_: str) -> Record:
-    known = _ID.fullmatch(id_.lower())
+    known = ID.fullmatch(id_.lower())
     record = (await services_of(request).store.records([id_.lower()])).get(id_.lower()) if known else None
     if record is None:
         raise NotFound("There is no such notification.")
@@ -114,7 +70,7 @@ async def _record(request: Request, id_: str) -> Record:
 
 @router.get("/notifications/{id}", dependencies=VIEWER)
 async def detail(request: Request, id: str) -> Response:
-    mark = await office_of(request).live.mark(id.lower()) if _ID.fullmatch(id.lower()) else ""
+    mark = await office_of(request).live.mark(id.lower()) if ID.fullmatch(id.lower()) else ""
     record = await _record(request, id)
     services = services_of(request)
     one = record.notification
@@ -207,7 +163,7 @@ async def address(request: Request, email: str) -> Response:
     services = services_of(request)
     project = request.query_params.get("project", "default")
     after = request.query_params.get("after", "")
-    cursor = Page(_LIMIT, after=after if _ID.fullmatch(after) else None)
+    cursor = Page(_LIMIT, after=after if ID.fullmatch(after) else None)
     listed = await services.store.listed(project, Filter(recipient=key), cursor)
     return page(
         request,

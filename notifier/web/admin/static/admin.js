@@ -13,3 +13,11 @@ document.addEventListener("keydown", (event) => {
     target.select()
   }
 })
+// A button that says something with the next step of a long piece of work (a hidden field), and a step that failed.
+document.addEventListener("click", (event) => {
+  const field = document.getElementById(event.target.closest("[data-sets]")?.dataset.sets)
+  if (field) field.value = "yes"
+})
+document.addEventListener("htmx:afterRequest", (event) => {
+  event.detail.elt.classList.toggle("is-halted", !event.detail.successful)
+})
