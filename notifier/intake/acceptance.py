@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from notifier.domain.acceptance import Acceptance, Earlier, IdempotencyKey, New, Receipt
+from notifier.domain.acceptance import Acceptance, Earlier, IdempotencyKey, Receipt
 from notifier.domain.errors import Fault, Refused, refused, summary
 from notifier.domain.key import Key
 from notifier.domain.notification import Address, Notification, uuid7
@@ -93,7 +93,7 @@ class Intake:
         of every item, those with the batch itself (`faults`) first; or Unavailable."""
         await self._backlog.check()
         now, batch = self._clock(), uuid7()
-        judged = await self._judge_all(requests, caller, now)
+        judged = await self._judge_all(requests, caller, now, batch)
         earlier = await self._earlier_where_needed(caller.project, requests, judged, idempotency, faults)
         if idempotency and (found := earlier.get(idempotency.key)):
             if found.fingerprint == idempotency.fingerprint and found.batch:
@@ -109,7 +109,7 @@ class Intake:
         positions = [place for place, one in enumerate(judged) if one.new is not None]
         acceptance = Acceptance(
             caller.project,
-            tuple(_of_batch(one.new, batch) for one in judged if one.new is not None),
+            tuple(one.new for one in judged if one.new is not None),
             now,
             batch=batch,
             idempotency=idempotency,
@@ -124,10 +124,10 @@ class Intake:
         fresh = dict(zip(positions, receipt.fresh, strict=True))
         return BatchReceipt(batch, [ids.get(n) for n in range(len(requests))], fresh, refusals)
 
-    async def _judge_all(self, requests: Sequence[Request], caller: Key, now: datetime) -> list[Judged]:
+    async def _judge_all(self, requests: Sequence[Request], caller: Key, now: datetime, batch: str) -> list[Judged]:
         judged = []
         for place, request in enumerate(_without_doubled_keys(requests)):
-            judged.append(await self._judge(request, caller, now))
+            judged.append(await self._judge(request, caller, now, batch))
             if place % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)
         return judged
@@ -168,10 +168,6 @@ def _refusal(request: Request, judged: Judged, earlier: Mapping[str, Earlier]) -
         again = reused("idempotency_key", request.idempotency.key)
         return Refusal((*again.faults, *judged.faults), again.code, again.detail)
     return Refusal(judged.faults, detail=summary(judged.faults))
-
-
-def _of_batch(new: New, batch: str) -> New:
-    return replace(new, notification=replace(new.notification, batch=batch))
 
 
 def _without_doubled_keys(requests: Sequence[Request]) -> list[Request]:

@@ -65,7 +65,7 @@ class Judge:
         self._team = frozenset(entry.lower().removeprefix("@") for entry in team)
         self._parsed: dict[str, Address] = {}
 
-    async def __call__(self, request: Request, caller: Key, now: datetime) -> Judged:
+    async def __call__(self, request: Request, caller: Key, now: datetime, batch: str | None = None) -> Judged:
         faults = [*request.faults, *self._faults_of_key(request, caller)]
         entry, defaults, words = None, self._plain, None
         if request.template is not None:
@@ -120,6 +120,7 @@ class Judge:
                     send_at=send_at,
                     expires_at=expires_at,
                     resend_of=request.resend_of,
+                    batch=batch,
                 ),
                 request.idempotency,
                 files,

@@ -190,7 +190,7 @@ def _text_part(field: str, text: str, subtype: str) -> bytes:
 
 def _file_part(field: str, part: Attachment, disposition: str) -> bytes:
     if complaint := check_part(part):
-        raise MimeError(field, complaint)
+        raise MimeError(f"{field}.{complaint[0]}", complaint[1])
     head = structured_header("Content-Type", part.content_type)
     head += f"\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: {disposition}"
     if filename := part.filename.strip():
@@ -202,19 +202,22 @@ def _file_part(field: str, part: Attachment, disposition: str) -> bytes:
     return head.encode() + b"\r\n\r\n" + _base64(part.content)
 
 
-def check_part(part: Attachment) -> str | None:
-    """Why `part` cannot be attached, in a sentence, or None."""
+def check_part(part: Attachment) -> tuple[str, str] | None:
+    """Why `part` cannot be attached: which field of it is at fault, and a sentence. None if it can."""
     if complaint := objection(part.filename):
-        return f"The file name {complaint}."
+        return "filename", f"The file name {complaint}."
     if len(part.filename) > LONGEST_FILE_NAME:
-        return f"The file name is longer than {LONGEST_FILE_NAME} characters."
+        return "filename", f"The file name is longer than {LONGEST_FILE_NAME} characters."
     content_type = _CONTENT_TYPE.fullmatch(part.content_type)
     if not content_type or len(part.content_type) > LONGEST_FILE_NAME or "=?" in part.content_type:
-        return "The content type is not of the form type/subtype, with parameters after semicolons."
+        return "content_type", "The content type is not of the form type/subtype, with parameters after semicolons."
     if content_type["type"].lower() in ("message", "multipart"):
-        return "A message or multipart cannot be attached in base64 (RFC 2046 5.2.1): use application/octet-stream."
+        return (
+            "content_type",
+            "A message or multipart cannot be attached in base64 (RFC 2046 5.2.1): use application/octet-stream.",
+        )
     if part.content_id is not None and not _CONTENT_ID.fullmatch(part.content_id):
-        return "The content id is not made of ASCII characters without spaces and angle brackets."
+        return "content_id", "The content id is not made of ASCII characters without spaces and angle brackets."
     return None
 
 

@@ -198,6 +198,9 @@ def _write(tx: Tx, won: Mapping[int, Acceptance], stored: Mapping[_Key, Earlier]
             items = [one.known.get(place) for place in range(one.size)]
             for place, id_ in zip(one.positions or range(len(ids)), ids, strict=True):
                 items[place] = id_
+            if not any(fresh) and not one.idempotency and (same := _same_batch(tx, one.project, items)):
+                receipts[position] = Receipt((), (), batch=same)
+                continue
             row = {"id": one.batch, "project": one.project, "notifications": items, "created_at": one.created_at}
             rows.setdefault(batch, []).append(row)
         receipts[position] = Receipt(tuple(ids), tuple(fresh))
@@ -210,6 +213,14 @@ def _write(tx: Tx, won: Mapping[int, Acceptance], stored: Mapping[_Key, Earlier]
         statement: Insert = insert_or_ignore(tx, table) if table in (attachment, tag) else insert(table)
         tx.connection.execute(statement, many)
     return receipts
+
+
+def _same_batch(tx: Tx, project: str, items: Sequence[str | None]) -> str | None:
+    """The batch that had just these notifications: then this one is it again, known by the keys of its items."""
+    first = next((id_ for id_ in items if id_), None)
+    of_first = select(notification.c.batch).where(notification.c.id == first).scalar_subquery()
+    found = tx.connection.execute(select(batch).where(batch.c.id == of_first, batch.c.project == project)).first()
+    return found.id if found is not None and list(found.notifications) == list(items) else None
 
 
 def _earlier(one: Acceptance, new: New, stored: Mapping[_Key, Earlier], by_key: Mapping[str, str]) -> str | None:

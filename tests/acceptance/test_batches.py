@@ -119,6 +119,21 @@ async def test_items_have_keys_of_their_own(house: House) -> None:
     assert faults(await post(house, two_bodies)) == {"notifications[1].idempotency_key": "idempotency_key_reused"}
 
 
+async def test_a_batch_posted_again_with_the_keys_of_its_items_is_the_same_batch(house: House) -> None:
+    items = [{"to": f"{name}@example.com", "idempotency_key": f"item-{name}"} for name in "abc"]
+    first, second = await post(house, items), await post(house, items)
+    assert second.headers["idempotent-replayed"] == "true"
+    assert second.json()["batch"] == first.json()["batch"]
+    assert [one["id"] for one in second.json()["data"]] == [one["id"] for one in first.json()["data"]]
+    fewer = await post(house, items[:2])
+    assert fewer.json()["batch"] != first.json()["batch"]
+
+
+async def test_unusable_defaults_are_the_only_fault_that_is_told(house: House) -> None:
+    body = {"defaults": [], "notifications": [{"to": "a@example.com"}]}
+    assert faults(await house.http.post("/v1/notifications/batch", json=body)) == {"defaults": "type"}
+
+
 async def test_what_was_taken_before_is_answered_though_it_would_be_refused_now(house: House) -> None:
     await house.stop()
     soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()

@@ -6,6 +6,8 @@ import pytest
 
 from tests.acceptance.conftest import House
 
+HELLO = {"template": "hello", "to": "zoe@example.com", "data": {"name": "Zoë", "code": "1"}}
+
 
 async def test_a_request_is_answered_with_where_it_stands_and_becomes_a_mail(house: House) -> None:
     answer = await house.http.post(
@@ -185,6 +187,21 @@ async def test_one_answer_names_every_fault(house: House) -> None:
         "attachments[0].content": "syntax",
         "colour": "unknown",
     }
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("filename", "a\r\nb.pdf"),
+        ("content_type", "application"),
+        ("content_type", "message/rfc822"),
+        ("content_id", "a b"),
+    ],
+)
+async def test_a_fault_of_an_attachment_names_its_field(house: House, field: str, value: str) -> None:
+    attachment = {"filename": "a.pdf", "content_type": "application/pdf", "content": "YQ==", field: value}
+    answer = await house.http.post("/v1/notifications", json={**HELLO, "attachments": [attachment]})
+    assert faults(answer) == {f"attachments[0].{field}": "syntax"}
 
 
 async def test_an_unknown_template_is_named_and_the_known_ones_are_told(house: House) -> None:

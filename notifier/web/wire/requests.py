@@ -123,7 +123,7 @@ def _attachments(bodies: Sequence[AttachmentBody], limits: Limits, faults: list[
         total += len(content)
         part = Attachment(body.filename, body.content_type, content, body.content_id)
         if complaint := check_part(part):
-            faults.append(Fault(f"attachments[{n}]", "syntax", complaint))
+            faults.append(Fault(f"attachments[{n}].{complaint[0]}", "syntax", complaint[1]))
         if part.content_id is not None and any(other.content_id == part.content_id for other in found):
             message = "stands at an earlier attachment already"
             faults.append(Fault(f"attachments[{n}].content_id", "duplicate", message))

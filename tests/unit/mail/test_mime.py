@@ -234,28 +234,28 @@ REFUSED: dict[str, tuple[Callable[[Message], Message], str, str]] = {
     "a header's line break": (lambda m: replace(m, headers={"X-A": "b\r\nC: d"}), "headers.X-A", "line break"),
     "a file name's line break": (
         lambda m: replace(m, attachments=(replace(PDF, filename="a\r\nb"),)),
-        "attachments",
+        "attachments.filename",
         "line break",
     ),
     "a long file name": (
         lambda m: replace(m, attachments=(replace(PDF, filename="a" * 256),)),
-        "attachments",
+        "attachments.filename",
         "longer",
     ),
     "a content type's line break": (
         lambda m: replace(m, attachments=(replace(PDF, content_type="a/b\r\nX: y"),)),
-        "attachments",
+        "attachments.content_type",
         "type/subtype",
     ),
     "a message in base64": (
         lambda m: replace(m, attachments=(replace(PDF, content_type="message/rfc822"),)),
-        "attachments",
+        "attachments.content_type",
         "octet-stream",
     ),
     "an inline part without an id": (lambda m: replace(m, html="<p>", inline=(PDF,)), "inline", "content id"),
     "a content id's bracket": (
         lambda m: replace(m, html="", inline=(replace(LOGO, content_id="a>b"),)),
-        "inline",
+        "inline.content_id",
         "id",
     ),
 }
