@@ -251,9 +251,11 @@ class Service:
             lanes=self._waiting,
             relay=self._relay,
             test_relay=self._test_relay,
-            images=self._images,
             templates_folder=str(settings.templates_dir) if from_folder else None,
             password_is_given=settings.admin_password is not None,
+            publishers=settings.admin_publishers,
+            team=settings.team_addresses,
+            redirected_to=settings.redirect_all_to,
             clock=self._clock,
         )
 
@@ -265,13 +267,6 @@ class Service:
         """What the relay would be spoken to with; None where no relay is named here."""
         named = self.capture is not None or self.settings.mail_server
         return relay_settings(self.settings, self.capture) if named else None
-
-    async def _images(self, name: str, version: int) -> Mapping[str, tuple[str, bytes]]:
-        """The inline images that a version's samples show: (type, content) by Content-ID."""
-        template = (await self.library.resolve(name, version)).template
-        made = [template.verdict(data, at=self._clock()).rendered for data in template.samples.values()]
-        inline = [image for rendered in made if rendered is not None for image in rendered.inline]
-        return {image.content_id: (image.content_type, image.content) for image in inline if image.content_id}
 
     async def _test_relay(self, to: str | None) -> AsyncIterator[Finding]:
         if (relay := self._relay()) is not None:

@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     templates_source: Literal["store", "folder"] = Field("store", alias="NOTIFIER_TEMPLATES_SOURCE")
     api_key: SecretStr | None = Field(None, alias="NOTIFIER_API_KEY")
     admin_password: SecretStr | None = Field(None, alias="NOTIFIER_ADMIN_PASSWORD")
+    admin_publishers: Literal["editor", "admin"] = Field("editor", alias="NOTIFIER_ADMIN_PUBLISHERS")
     public_url: str | None = Field(None, alias="NOTIFIER_PUBLIC_URL")
 
     mail_server: str | None = Field(None, alias="MAIL_SERVER")
@@ -121,7 +122,7 @@ class Settings(BaseSettings):
     max_backlog: int = Field(1_000_000, alias="NOTIFIER_MAX_BACKLOG", ge=1)
     idempotency_ttl: Duration = Field(7 * 86400.0, alias="NOTIFIER_IDEMPOTENCY_TTL", gt=0)
 
-    @field_validator("log_level", "log_format", "templates_source", mode="before")
+    @field_validator("log_level", "log_format", "templates_source", "admin_publishers", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

@@ -15,6 +15,8 @@ SCOPES: Final[tuple[Scope, ...]] = ("send", "send:content", "read", "templates",
 MODES: Final[tuple[Mode, ...]] = ("live", "team", "test")
 
 PREFIX_LENGTH: Final = 16
+TRIAL: Final = "test:"
+"""How the `key` of a notification begins that somebody sent to try a template: no caller's, and no use of it."""
 
 
 @dataclass(frozen=True, slots=True)

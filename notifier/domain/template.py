@@ -97,7 +97,8 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A mail as it would be sent, or the faults of the data (then nothing else); what lint has to say."""
+    """A mail as it would be sent, or the faults of the data (then nothing else); what lint has to say, and the contract
+    that callers would have."""
 
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...] = ()
@@ -105,6 +106,7 @@ class Preview:
     text: str | None = None
     html: str | None = None
     locale: str | None = None
+    contract: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +129,27 @@ class Renewed:
 
     published: tuple[str, ...] = ()
     drafted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """One thing that publishing a version means for the callers of a template, in a sentence. `breaks`: somebody has to
+    change what they send."""
+
+    template: str
+    sentence: str
+    breaks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """What publishing a version means: for callers, of whose last requests `recent` were looked at; and, of a shared
+    file, which templates get a new version with it: published, or as a draft."""
+
+    callers: tuple[Consequence, ...] = ()
+    recent: int = 0
+    renewed: Renewed = Renewed()
+
+    @property
+    def breaks(self) -> bool:
+        return any(one.breaks for one in self.callers)

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping, and_, func, insert, select, update
 
+from notifier.domain.key import TRIAL
 from notifier.domain.template import Closure, NewVersion, Published, Summary, Version
 from notifier.store.acceptance import insert_or_ignore
 from notifier.store.engine import Tx
@@ -135,11 +136,13 @@ def delete_template(tx: Tx, name: str) -> bool:
 
 
 def recent_data(tx: Tx, name: str, most: int) -> list[Mapping[str, Any]]:
-    """The data of the last accepted requests that named a template, of all projects, newest first."""
+    """The data of the last accepted requests that named a template, of all projects, newest first; what somebody sent
+    to try it is none of them."""
     n = notification.c
     found: list[tuple[str, Mapping[str, Any]]] = []
     for (owner,) in tx.connection.execute(select(project.c.name)):
-        statement = select(n.id, n.data).where(n.project == owner, n.template == name).order_by(n.id.desc()).limit(most)
+        statement = select(n.id, n.data).where(n.project == owner, n.template == name, n.key.not_like(f"{TRIAL}%"))
+        statement = statement.order_by(n.id.desc()).limit(most)
         found.extend((row.id, row.data or {}) for row in tx.connection.execute(statement))
     found.sort(key=lambda pair: pair[0], reverse=True)
     return [data for _, data in found[:most]]

@@ -9,6 +9,8 @@ from typing import Any, Final, Protocol
 
 from notifier.domain.errors import Conflict, Fault, NotFound
 from notifier.domain.template import (
+    Consequence,
+    Consequences,
     NewVersion,
     Origin,
     Preview,
@@ -25,7 +27,7 @@ from notifier.templating.child import Checked, Workshop
 from notifier.templating.faults import TemplateBroken
 from notifier.templating.library import Library, new_version
 from notifier.templating.pool import Pool, Shared, is_shared, load, shared_pool
-from notifier.templating.publishing import Renewal, breaks, renewals
+from notifier.templating.publishing import Judged, Renewal, consequences, judge, renewals
 from notifier.templating.render import Template, compile_bundle
 from notifier.templating.source import files_of, in_parts, source_of
 
@@ -139,7 +141,8 @@ class Editor:
                 raise NotFound(f"template {name!r} has no sample {sample!r}")
             data = samples.get(sample or "default", {})
         checked = await self._check(name, pool, data=data, locale=locale, timezone=timezone)
-        return Preview(checked.faults, checked.warnings, checked.subject, checked.text, checked.html, checked.locale)
+        mail = (checked.subject, checked.text, checked.html, checked.locale)
+        return Preview(checked.faults, checked.warnings, *mail, checked.contract)
 
     async def _check(
         self,
@@ -259,10 +262,10 @@ class Editor:
                 Fault(f"{one.name}: {fault.field}", fault.code, fault.message)
                 for one in renewed
                 if one.publish
-                for fault in await self._broken_by(one.name, one.bundle)
+                for fault in (await self._judged(one.name, one.bundle)).breaks
             ]
         else:
-            broken = await self._broken_by(name, bundle)
+            broken = (await self._judged(name, bundle)).breaks
         if broken and not force:
             raise Conflict(
                 f"publishing version {version.number} of {name!r} would break callers: {broken[0].message}",
@@ -275,46 +278,50 @@ class Editor:
             saved = await self._store.add_version(new, publish=False)
             pairs += [(one.name, saved.number)] if one.publish else []
         await self._store.publish_all(pairs)
-        answer = Renewed(
-            tuple(sorted(one.name for one in renewed if one.publish)),
-            tuple(sorted(one.name for one in renewed if not one.publish)),
-        )
+        answer = _renewed(renewed)
         detail = {"version": version.number, "forced": bool(broken), "breaks": [fault.message for fault in broken]}
         more = {"renewed": list(answer.published), "drafted": list(answer.drafted)} if renewed else {}
         await self._store.note(author, "template.publish", name, {**detail, **more})
         self._library.forget_published()
         return answer
 
-    async def what_breaks(self, name: str, number: int) -> list[Fault]:
-        """Whom publishing a version would break: what its contract asks anew, and how many of the last accepted
-        requests it would refuse. Names and types are told, never values."""
+    async def consequences(self, name: str, number: int) -> Consequences:
+        """What publishing a version would mean for callers, and for the templates that reach a shared file. Names and
+        types are told, never values. Raises NotFound, or Conflict for a shared file that would break a template."""
         _, bundle = await self.version(name, number)
-        return [] if is_shared(name) else await self._broken_by(name, bundle)
+        if not is_shared(name):
+            judged = await self._judged(name, bundle)
+            return Consequences(tuple(consequences(name, judged)), judged.recent)
+        pool = (await shared_pool(self._store)).over(bundle.files, bundle.assets)
+        renewed = await renewals(self._store, self._workshop, bundle, pool, self._now())
+        told: list[Consequence] = []
+        for one in renewed:
+            told += consequences(one.name, await self._judged(one.name, one.bundle)) if one.publish else ()
+        return Consequences(tuple(told), 0, _renewed(renewed))
 
-    async def _broken_by(self, name: str, bundle: Bundle) -> list[Fault]:
+    async def _judged(self, name: str, bundle: Bundle) -> Judged:
+        """A bundle against what is published under its name."""
         published = (await self._store.published()).get(name)
         if published is None or published.hash == bundle.hash:
-            return []
+            return Judged()
         old = await self._template(name, published.number)
         recent = await self._store.recent_data(name, RECENT)
-
-        def judge() -> list[Fault]:
-            return breaks(old, compile_bundle(bundle, public_url=self._public_url), recent, self._now())
-
-        return await asyncio.to_thread(judge)
+        return await asyncio.to_thread(
+            lambda: judge(old, compile_bundle(bundle, public_url=self._public_url), recent, self._now())
+        )
 
     async def delete(self, name: str, *, author: str) -> None:
         """Raises NotFound, or Conflict for a shared file that a published template reaches."""
         self._check_writable()
         async with self._store.editing():
-            if is_shared(name) and (users := await self._users(name)):
+            if is_shared(name) and (users := await self.users(name)):
                 raise Conflict(f"{name} is used by {', '.join(users)}", code="in_use")
             if not await self._store.delete_template(name):
                 raise NotFound(f"there is no template {name!r}")
             await self._store.note(author, "template.delete", name, {})
             self._library.forget_published()
 
-    async def _users(self, path: str) -> list[str]:
+    async def users(self, path: str) -> list[str]:
         """The published templates that reach a shared file."""
         found = []
         for name, published in sorted((await self._store.published()).items()):
@@ -335,6 +342,13 @@ class Editor:
                 f"edit them there, in {self._folder}",
                 code="read_only",
             )
+
+
+def _renewed(found: Sequence[Renewal]) -> Renewed:
+    return Renewed(
+        tuple(sorted(one.name for one in found if one.publish)),
+        tuple(sorted(one.name for one in found if not one.publish)),
+    )
 
 
 def _unreached(name: str, source: Source, checked: Checked) -> list[Fault]:

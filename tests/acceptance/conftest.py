@@ -75,7 +75,7 @@ async def make_house(tmp_path: Path) -> AsyncIterator[MakeHouse]:
     async with AsyncExitStack() as stack:
 
         async def make(**settings: Any) -> House:
-            return await _start(stack, tmp_path, settings)
+            return await start_house(stack, tmp_path, settings)
 
         yield make
 
@@ -85,7 +85,7 @@ async def house(make_house: MakeHouse) -> House:
     return await make_house()
 
 
-async def _start(stack: AsyncExitStack, folder: Path, given: Mapping[str, Any]) -> House:
+async def start_house(stack: AsyncExitStack, folder: Path, given: Mapping[str, Any]) -> House:
     capture = await stack.enter_async_context(Capture())
     given = {"NOTIFIER_DATABASE_URL": f"sqlite:///{folder}/notifier.db", "MAIL_FROM": "shop@example.com", **given}
     service = Service(Settings.model_validate(given), capture=capture)

@@ -16,7 +16,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from notifier.domain.delivery import Finish, Moved, NewEvent
 from notifier.domain.lifecycle import Status
-from tests.acceptance.conftest import House, _start
+from tests.acceptance.conftest import House, start_house
 
 T = TypeVar("T")
 TEMPLATES = ("hello", "careful")
@@ -172,7 +172,7 @@ def shared(tmp_path: Path) -> Iterator[None]:
     _Shared.loop = asyncio.new_event_loop()
     stack = AsyncExitStack()
     with TemporaryDirectory(dir=tmp_path) as folder:
-        _Shared.house = _Shared.run(_start(stack, Path(folder), {"NOTIFIER_LOG_LEVEL": "error"}))
+        _Shared.house = _Shared.run(start_house(stack, Path(folder), {"NOTIFIER_LOG_LEVEL": "error"}))
         dispatcher = _Shared.house.service.dispatcher
         assert dispatcher is not None
         dispatcher.drain()

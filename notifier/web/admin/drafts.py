@@ -24,6 +24,11 @@ STARTER: Final[Files] = {
 """What a new template starts from: the least that can be sent."""
 
 
+def is_shared(name: str) -> bool:
+    """Whether it is a file that templates share, and cannot be sent."""
+    return name.startswith("_")
+
+
 def files_of(whole: Whole) -> dict[str, str]:
     """Everything of a version that an author edits, by path."""
     source = whole.source

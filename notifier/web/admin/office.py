@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from fastapi import Request
 
 from notifier.domain.admin import AuditEntry, Marks, Role, Tally, User
-from notifier.domain.template import Origin, Saved, Source
+from notifier.domain.template import Consequences, Origin, Saved, Source
 from notifier.web.admin.live import Live
 from notifier.web.admin.passwords import Throttle
 from notifier.web.services import Desk, Services
@@ -69,7 +69,8 @@ class Finding(Protocol):
 class Bench(Desk, Protocol):
     """The desk of templates, with what only pages ask."""
 
-    async def what_breaks(self, name: str, number: int, /) -> Sequence[Any]: ...
+    async def consequences(self, name: str, number: int, /) -> Consequences: ...
+    async def users(self, path: str, /) -> Sequence[str]: ...
 
     async def save(
         self,
@@ -93,9 +94,10 @@ Lanes = Mapping[tuple[str, str], tuple[int, float]]
 @dataclass(frozen=True)
 class Office:
     """`note` writes the audit log. `relay` tells how the relay is spoken to (None:
-    not from this process), `test_relay` goes through it step by step. `images` are the inline images of a
-    template's version, (type, content) by Content-ID. `templates_folder` is the folder that alone
-    templates come from, where that is set. `password_is_given`: the settings hold the password of `admin`."""
+    not from this process), `test_relay` goes through it step by step. `templates_folder` is the folder that
+    alone templates come from, where that is set. `password_is_given`: the settings hold the password of `admin`.
+    `publishers` is the role that it takes to publish templates. `team` are the addresses and domains that alone tests
+    of templates go to, where they are set; `redirected_to` is where every mail goes, where that is set."""
 
     store: AdminStore
     live: Live
@@ -104,9 +106,11 @@ class Office:
     lanes: Callable[[], Awaitable[Lanes]]
     relay: Callable[[], RelayFacts | None]
     test_relay: Callable[[str | None], AsyncIterator[Finding]]
-    images: Callable[[str, int], Awaitable[Mapping[str, tuple[str, bytes]]]]
     templates_folder: str | None = None
     password_is_given: bool = False
+    publishers: Role = "editor"
+    team: Sequence[str] = ()
+    redirected_to: str | None = None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     throttle: Throttle = field(default_factory=Throttle)
     tally: Tally = field(default_factory=Tally)

@@ -1,5 +1,9 @@
 // The template editor: a CodeMirror state for each file, and the mail that they make beside them.
-"use strict"
+import { completions, menu } from "./insert.js"
+import { pictures } from "./pictures.js"
+import { trial } from "./trial.js"
+import { merged, ofSchema, ofValue } from "./variables.js"
+
 const { EditorView, setDiagnostics, state: codeState } = window.CodeMirrorKit
 const page = JSON.parse(document.getElementById("state").textContent)
 const $ = (id) => document.getElementById(id)
@@ -13,6 +17,8 @@ let mail = null
 let onto = page.onto
 let unsaved = page.shown === null
 let asked = 0
+let contract = page.contract
+const here = `/admin/templates/${page.name}`
 
 // ---- files, by locale
 
@@ -24,9 +30,29 @@ const files = () => Object.fromEntries([...states.keys()].map((path) => [path, t
 const rank = (path) => [PARTS.indexOf(nameOf(path)) >>> 0, path]
 const inOrder = (a, b) => (rank(a)[0] - rank(b)[0]) || a.localeCompare(b)
 
+/** What may be named: what the contract and the samples know, and what is always there. */
+function known() {
+  let data = ofSchema(contract)
+  for (const path of states.keys()) {
+    if (!path.startsWith("samples/")) continue
+    try {
+      data = merged(data, ofValue(JSON.parse(text(path))))
+    } catch {
+      // half written: the contract knows the most of it
+    }
+  }
+  return { keys: data.keys, names: Object.fromEntries(page.names), filters: Object.fromEntries(page.filters) }
+}
+const say = (words) => ($("saying").textContent = words)
+const gallery = pictures($("pictures"), $("to-pictures"), {
+  view: () => view, path: () => current, changed: () => preview(), writable: page.writable, here, area: $("code"),
+})
+const complete = completions(known, gallery.load)
+if (page.writable) menu($("inserting"), $("insert"), { view: () => view, known, say })
+
 function newState(path, content) {
   return codeState({
-    path, text: content, variables: page.variables, readOnly: !page.writable, label: path,
+    path, text: content, complete, readOnly: !page.writable, label: path,
     nonce: document.querySelector("meta[name=style-nonce]").content, changed,
   })
 }
@@ -164,7 +190,6 @@ function tell(found) {
 async function post(path, body) {
   return fetch(path, { method: "POST", headers: { "content-type": "application/json", accept: "application/json" }, body: JSON.stringify(body) })
 }
-const here = `/admin/templates/${page.name}`
 const draft = () => ({ files: files() })
 
 let timer = 0
@@ -198,6 +223,7 @@ async function preview() {
   const told = await answer.json()
   if (turn !== asked) return
   tell(told.marks)
+  contract = told.contract ?? contract
   $("frame").classList.toggle("stale", told.mail === null)
   if (told.mail) {
     mail = told.mail
@@ -233,6 +259,7 @@ function showFrame() {
   const form = $("to-frame")
   form.target = frame.name
   form.elements.html.value = mail.html ?? ""
+  form.elements.images.value = pressed($("no-images")) ? "off" : "on"
   form.submit()
 }
 
@@ -242,11 +269,11 @@ if (!page.shared) {
     for (const button of $("views").children) button.setAttribute("aria-pressed", String(button === event.target))
     if (mail) show()
   })
-  for (const id of ["phone", "dark"]) {
+  for (const id of ["phone", "dark", "no-images"]) {
     $(id).addEventListener("click", () => {
       $(id).setAttribute("aria-pressed", String(!pressed($(id))))
       $("frame").classList.toggle(id, pressed($(id)))
-      if (id === "dark" && mail && viewed() === "html") showFrame()
+      if (id !== "phone" && mail && viewed() === "html") showFrame()
     })
   }
   $("sample").addEventListener("change", preview)
@@ -254,6 +281,7 @@ if (!page.shared) {
 
 // ---- saving
 
+/** Answers whether what stands in the editor is a version now. */
 async function save(after) {
   $("saying").textContent = "Saving…"
   const answer = await post(`${here}/save`, { ...draft(), onto: after })
@@ -262,9 +290,12 @@ async function save(after) {
     unsaved = false
     onto = told.version
     if (page.shown === null) return location.assign(here)
+    page.shown = told.version
     $("saying").textContent = told.published ? `Version ${told.version} says the same and is published` : `Saved as draft ${told.version}`
     $("to-publish").href = `${here}/publish/${told.version}`
-  } else if (answer.status === 409 && told) {
+    return true
+  }
+  if (answer.status === 409 && told) {
     $("saying").textContent = `Not saved: ${told.by} saved version ${told.version} meanwhile`
     $("meanwhile-shown").innerHTML = told.shown // made by our own page, escaped there
     $("over").onclick = () => {
@@ -276,6 +307,14 @@ async function save(after) {
     $("saying").textContent = "Not saved"
     tell(told?.marks ?? [{ path: "", line: 0, column: 0, severity: "error", message: "it could not be saved; try again" }])
   }
+  return false
+}
+
+if ($("trial")) {
+  trial($("trial"), $("to-trial"), {
+    here, sample: () => $("sample").value, locale: () => mail?.locale ?? page.root,
+    version: async () => (unsaved && page.writable ? (await save(onto)) && page.shown : page.shown), isUnsaved: () => unsaved && page.writable,
+  })
 }
 
 if (page.writable) {

@@ -2,10 +2,10 @@
 import { autocompletion, closeBrackets, completionKeymap } from "@codemirror/autocomplete"
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands"
 import { html } from "@codemirror/lang-html"
-import { jinja } from "@codemirror/lang-jinja"
+import { closePercentBrace, jinja } from "@codemirror/lang-jinja"
 import { json } from "@codemirror/lang-json"
 import { markdown } from "@codemirror/lang-markdown"
-import { HighlightStyle, bracketMatching, syntaxHighlighting } from "@codemirror/language"
+import { HighlightStyle, LanguageSupport, bracketMatching, syntaxHighlighting } from "@codemirror/language"
 import { lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint"
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search"
 import { EditorState } from "@codemirror/state"
@@ -25,21 +25,23 @@ const colours = HighlightStyle.define([
   { tag: tags.emphasis, fontStyle: "italic" },
 ])
 
-function language(path, variables) {
+function language(path) {
   if (path.endsWith(".json")) return json()
-  const completions = { variables: variables.map((label) => ({ label, type: "variable" })) }
-  if (path.endsWith(".md")) return jinja({ base: markdown(), ...completions })
-  return jinja({ base: path.endsWith(".html") ? html() : undefined, ...completions })
+  const base = path.endsWith(".md") ? markdown() : path.endsWith(".html") ? html() : undefined
+  const support = jinja({ base })
+  // Without lang-jinja's own completions: it knows filters that templates may not use, and none of the data.
+  return new LanguageSupport(support.language, [base?.support ?? [], closePercentBrace])
 }
 
-/** A state for one file. `changed` is called after each edit. */
-function state({ path, text, variables, readOnly, nonce, label, changed }) {
+/** A state for one file. `changed` is called after each edit, `complete` is a source of completions. */
+function state({ path, text, complete, readOnly, nonce, label, changed }) {
   return EditorState.create({
     doc: text,
     extensions: [
       lineNumbers(), history(), drawSelection(), bracketMatching(), closeBrackets(), autocompletion(),
       highlightActiveLine(), highlightSelectionMatches(), lintGutter(), EditorView.lineWrapping,
-      syntaxHighlighting(colours), language(path, variables),
+      syntaxHighlighting(colours), language(path),
+      EditorState.languageData.of(() => (path.endsWith(".json") ? [] : [{ autocomplete: complete }])),
       keymap.of([...completionKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...lintKeymap]),
       EditorState.readOnly.of(readOnly), EditorView.cspNonce.of(nonce),
       EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false" }),
