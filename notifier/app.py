@@ -28,6 +28,7 @@ from notifier.domain.unsubscribe import UnsubscribeLinks
 from notifier.inbound import Inbound
 from notifier.intake import Intake
 from notifier.mail import address
+from notifier.mail.dkim import Dkim, read_key
 from notifier.mail.relay import Relay, RelaySettings
 from notifier.mail.return_path import ReturnPath
 from notifier.mail.words import objection
@@ -123,6 +124,7 @@ class Service:
                 "MAIL_SERVER is not set: name the relay that mail is sent through, "
                 "or run `notifier demo` to see everything work with captured mail"
             )
+        dkim = dkim_of(settings)
         self.settings = settings
         self.roles = roles
         self.telemetry = Telemetry()
@@ -148,6 +150,7 @@ class Service:
             self.library,
             self.store,
             metadata_header="X-PM-Metadata-notifier-id" if settings.postmark_password else None,
+            sign=dkim.signed if dkim else None,
         )
         self.watch = Watch(self.store.statuses)
         self.relay: Relay | None = None
@@ -427,6 +430,15 @@ class Service:
         if self.dispatcher is not None:
             self.dispatcher.drain()
         await running
+
+
+def dkim_of(settings: Settings) -> Dkim | None:
+    """What signs mail; None where no key is named. Raises ConfigurationError."""
+    try:
+        keys = [read_key(text) for text in settings.dkim_keys]
+    except ValueError as error:
+        raise ConfigurationError(f"NOTIFIER_DKIM_KEYS: {error}") from None
+    return Dkim(keys) if keys else None
 
 
 def relay_settings(settings: Settings, capture: Capture | None = None) -> RelaySettings:

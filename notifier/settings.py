@@ -100,15 +100,16 @@ class Settings(BaseSettings):
     lease: Duration = Field(60.0, alias="NOTIFIER_LEASE", ge=1)
     shutdown_grace: Duration = Field(25.0, alias="NOTIFIER_SHUTDOWN_GRACE", ge=0)
 
+    dkim_keys: Words = Field((), alias="NOTIFIER_DKIM_KEYS")
     bounce_address: Email = Field(None, alias="NOTIFIER_BOUNCE_ADDRESS")
     ses_topics: Words = Field((), alias="NOTIFIER_SES_TOPICS")
     mailgun_signing_key: SecretStr | None = Field(None, alias="NOTIFIER_MAILGUN_SIGNING_KEY")
     postmark_password: SecretStr | None = Field(None, alias="NOTIFIER_POSTMARK_PASSWORD")
     webhooks_allow_http: bool = Field(False, alias="NOTIFIER_WEBHOOKS_ALLOW_HTTP")
     webhooks_allow_networks: Words = Field((), alias="NOTIFIER_WEBHOOKS_ALLOW_NETWORKS")
-    bounce_host: str = Field("127.0.0.1", alias="NOTIFIER_BOUNCE_HOST")
     webhooks_connections: int = Field(10, alias="NOTIFIER_WEBHOOKS_CONNECTIONS", ge=1, le=200)
     webhooks_keep: Duration = Field(30 * 86400.0, alias="NOTIFIER_WEBHOOKS_KEEP", ge=4 * 86400.0)
+    bounce_host: str = Field("127.0.0.1", alias="NOTIFIER_BOUNCE_HOST")
     bounce_port: int | None = Field(None, alias="NOTIFIER_BOUNCE_PORT", ge=0, le=65535)
 
     redirect_all_to: Email = Field(None, alias="NOTIFIER_REDIRECT_ALL_TO")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -173,7 +173,7 @@ def _redirected(bench: Workbench, composed: Composed, people: Mapping[int, str])
     if bench.redirect_to is None:
         return composed, people
     message = redirected(composed.message, bench.redirect_to, list(people.values()))
-    return Composed(composed.rendered, message), {min(people): bench.redirect_to}
+    return replace(composed, message=message), {min(people): bench.redirect_to}
 
 
 def _spread(sent: SendResult | None, people: Mapping[int, str]) -> SendResult | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from notifier.delivery.ports import Files, Renderer, Rendering
+from notifier.delivery.ports import Files, Renderer, Rendering, Sign
 from notifier.domain.notification import Address, Attachment, Notification
 from notifier.domain.unsubscribe import Stop, UnsubscribeLinks
 from notifier.mail.mime import Message, build
@@ -15,26 +15,31 @@ class Composed:
 
     rendered: Rendering
     message: Message
+    sign: Sign | None = None
 
     def build(self, smtputf8: bool) -> bytes:
-        return build(self.message, smtputf8=smtputf8)
+        built = build(self.message, smtputf8=smtputf8)
+        return self.sign(built, self.message.sender.email, self.message.date) if self.sign else built
 
 
 class Composer:
     """Turns notifications into messages. The same notification always gives the same bytes. `metadata_header` is a
     header in which the relay wants to find the id that it tells of later; with `links`, readers may say stop."""
 
-    def __init__(self, renderer: Renderer, files: Files, *, metadata_header: str | None = None) -> None:
+    def __init__(
+        self, renderer: Renderer, files: Files, *, metadata_header: str | None = None, sign: Sign | None = None
+    ) -> None:
         self._renderer = renderer
         self._files = files
         self._metadata_header = metadata_header
+        self._sign = sign
         self.links: UnsubscribeLinks | None = None
 
     async def compose(self, one: Notification) -> Composed:
         """Raises Refused (the template cannot be rendered) or MimeError (a value cannot be sent)."""
         rendered = await self._renderer.rendered(one)
         contents = await self._files.files([ref.hash for ref in one.attachments]) if one.attachments else {}
-        return Composed(rendered, _message(one, rendered, contents, await self._more_headers(one)))
+        return Composed(rendered, _message(one, rendered, contents, await self._more_headers(one)), self._sign)
 
     async def _more_headers(self, one: Notification) -> dict[str, str]:
         """What stands in the mail for the machines that it passes: List-Unsubscribe (RFC 2369, RFC 8058) where one

@@ -11,6 +11,9 @@ from notifier.domain.notification import Attachment, Notification
 Content = Callable[[bool], bytes]
 """Builds the message's bytes; True where the relay offers SMTPUTF8 for it."""
 
+Sign = Callable[[bytes, str, datetime], bytes]
+"""Signs a built message for its sender's address, at a time: the message with its signatures."""
+
 BeforeBody = Callable[[], Awaitable[bool]]
 """Asked right before the first byte of the body goes out. False: it must not."""
 
