@@ -39,7 +39,7 @@ def notifier_away(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def worker(celery: Celery) -> Iterator[None]:
-    celery.conf.update(result_backend="cache+memory://", task_always_eager=False)
+    celery.conf.update(result_backend="cache+memory://", broker_transport_options={"polling_interval": 0.05})
     with start_worker(celery, pool="solo", perform_ping_check=False, shutdown_timeout=60):
         yield
 

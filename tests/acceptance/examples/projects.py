@@ -23,7 +23,7 @@ def copied(name: str, to: Path) -> Path:
 def environment(binaries: Path, **more: str) -> Mapping[str, str]:
     """That of somebody who has just opened a terminal, with the programs of `binaries` first."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_THEIRS)}
-    return {**kept, "PATH": f"{binaries}:{kept['PATH']}", "PYTHONDONTWRITEBYTECODE": "1", **more}
+    return {**kept, "PATH": f"{binaries}:{kept['PATH']}", **more}
 
 
 def run(command: Sequence[str | Path], folder: Path, env: Mapping[str, str]) -> str:
