@@ -65,8 +65,8 @@ def orders(count: int) -> list[int]:
 def test_before_a_task_speaks_smtp(notifier_mail: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAIL_SERVER", notifier_mail.host)
     monkeypatch.setenv("MAIL_PORT", str(notifier_mail.port))
-    tasks_before.send_order_mail.delay(1, "reader-0@example.com").get(timeout=30)
-    assert notifier_mail.wait_for(to="reader-0@example.com").subject == "Your order 1"
+    tasks_before.send_order_mail.delay(1, "reader-0@example.com").get(timeout=60)
+    assert notifier_mail.wait_for(to="reader-0@example.com", timeout=20).subject == "Your order 1"
 
 
 @pytest.mark.usefixtures("shop", "notifier_there")
@@ -95,8 +95,8 @@ def test_the_sweep_tells_what_was_missed_and_nothing_twice(
     missed = orders(1)
     request.getfixturevalue("notifier_there")
     told = orders(1)
-    assert tell_the_missed.delay().get(timeout=30) == 2
-    assert tell_the_missed.delay().get(timeout=30) == 0
+    assert tell_the_missed.delay().get(timeout=60) == 2
+    assert tell_the_missed.delay().get(timeout=60) == 0
     assert {one.reference for one in notifier_client.list()} == {f"order-{n}" for n in missed + told}
     for order in missed + told:
         notifier_mail.wait_for(reference=f"order-{order}", timeout=20)

@@ -50,15 +50,22 @@ async def running(service: dict[str, Any]) -> AsyncIterator[str]:
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(60):
-            while line := (await process.stdout.readline()).decode():
-                if found := re.fullmatch(r"\s+inbox\s+(\S+)/inbox\n", line):
-                    break
-            assert line, "it ended"
-            yield found[1] if found else ""
+        async with asyncio.timeout(120):
+            url = await told_by(process.stdout)
+        yield url
     finally:
         process.kill()
         await process.communicate()
+
+
+async def told_by(output: asyncio.StreamReader) -> str:
+    """The address in the banner."""
+    said = ""
+    while line := (await output.readline()).decode():
+        said += line
+        if found := re.fullmatch(r"\s+inbox\s+(\S+)/inbox\n", line):
+            return found[1]
+    raise AssertionError(f"it ended:\n{said}")
 
 
 async def test_what_the_compose_file_runs_is_healthy_and_takes_its_key(service: dict[str, Any]) -> None:
