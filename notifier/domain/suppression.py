@@ -35,10 +35,11 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class SuppressionFilter:
-    """Which suppressions: all that is given must hold."""
+    """Which suppressions: all that is given must hold. `part` is found anywhere in an address key."""
 
     reason: str | None = None
     scope: str | None = None
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

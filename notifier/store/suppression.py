@@ -53,6 +53,8 @@ def listed(tx: Tx, wanted: SuppressionFilter, after: tuple[str, str] | None, lim
         statement = statement.where(s.reason == wanted.reason)
     if wanted.scope is not None:
         statement = statement.where(s.scope == wanted.scope)
+    if wanted.part is not None:
+        statement = statement.where(s.address_key.contains(wanted.part, autoescape=True))
     if after is not None:
         key, scope = after
         statement = statement.where(s.address_key >= key, or_(s.address_key > key, s.scope > scope))

@@ -46,8 +46,13 @@ GREETING: Mapping[str, Any] = {
 
 @pytest.fixture
 async def house(make_house: MakeHouse) -> House:
-    """With a published template, `greeting`, for the editor."""
-    house = await make_house(NOTIFIER_ADMIN_PASSWORD=PASSWORD, NOTIFIER_RETRY_FIRST="1s")
+    """With a published template, `greeting`, for the editor; webhooks may be on this machine."""
+    house = await make_house(
+        NOTIFIER_ADMIN_PASSWORD=PASSWORD,
+        NOTIFIER_RETRY_FIRST="1s",
+        NOTIFIER_WEBHOOKS_ALLOW_HTTP=True,
+        NOTIFIER_WEBHOOKS_ALLOW_NETWORKS="127.0.0.0/8",
+    )
     answer = await house.http.put("/v1/templates/greeting", params={"publish": "true"}, json=GREETING)
     assert answer.status_code == 200, answer.text
     return house

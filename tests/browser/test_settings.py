@@ -55,13 +55,16 @@ async def test_somebody_is_invited_by_a_link_chooses_a_password_and_may_only_loo
 
 
 async def test_axe_finds_no_serious_fault_on_any_page_in_light_and_dark(house: House, sign_in: Open) -> None:
+    made = (await house.http.post("/v1/webhooks", json={"url": "http://127.0.0.1:9/hook"})).json()
     house.capture.fail_next(stage="rcpt", code=550, text="5.7.1 No")
-    id_ = (await house.send(template="greeting"))["id"]
+    id_ = (await house.send(template="greeting", tags=["spring"]))["id"]
     await house.final(id_)
+    await house.http.put("/v1/suppressions/zoe@example.com", json={"reason": "bounced"})
     page = await sign_in()
     await page.add_init_script(AXE)
     paths = [
-        "", "notifications", f"notifications/{id_}", "addresses/zoe@example.com", "templates", "templates/greeting",
+        "", "notifications", f"notifications/{id_}", "addresses/zoe@example.com", "bulk/retry?tag=spring",
+        "suppressions", "webhooks", f"webhooks/{made['id']}", "templates", "templates/greeting",
         "templates/greeting/history", "templates/greeting/publish/1", "pauses", "keys", "relay", "users", "audit",
         "account", "sign-in/no-such-link",
     ]  # fmt: skip

@@ -9,13 +9,41 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from notifier.domain.errors import Refused, Unavailable
-from notifier.web.admin import bulk, entrance, keys, notifications, overview, pauses, people, relay, stream, templates
+from notifier.domain.errors import Fault, Refused, Unavailable
+from notifier.web.admin import (
+    bulk,
+    entrance,
+    keys,
+    notifications,
+    overview,
+    pauses,
+    people,
+    relay,
+    stream,
+    suppressions,
+    templates,
+    webhooks,
+)
 from notifier.web.admin.guard import Guard
 from notifier.web.admin.office import BASE, Office
 from notifier.web.admin.pages import FOLDER, page, static_version
 from notifier.web.admin.sessions import SignedOut
 from notifier.web.services import Services
+
+_MODULES = (
+    entrance,
+    overview,
+    stream,
+    notifications,
+    bulk,
+    suppressions,
+    pauses,
+    templates,
+    keys,
+    webhooks,
+    relay,
+    people,
+)
 
 
 def admin_app(services: Services, office: Office) -> FastAPI:
@@ -27,7 +55,7 @@ def admin_app(services: Services, office: Office) -> FastAPI:
         app.add_exception_handler(failure, answer)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
-    for module in (entrance, overview, stream, notifications, bulk, pauses, templates, keys, relay, people):
+    for module in _MODULES:
         app.include_router(module.router)
     app.mount(f"/static/{static_version()}", _Forever(directory=FOLDER / "static"))
     return app
@@ -53,7 +81,11 @@ async def _signed_out(request: Request, _error: Exception) -> Response:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)  # noqa: S101 - registered for it alone
-    return _trouble(request, error.status, error.detail, [fault.message for fault in error.faults])
+    return _trouble(request, error.status, error.detail, [_told(fault) for fault in error.faults])
+
+
+def _told(fault: Fault) -> str:
+    return f"{fault.field}: {fault.message}" if fault.field else fault.message
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from typing import Any, Final
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -172,16 +171,6 @@ async def address(request: Request, email: str) -> Response:
         records=listed.records,
         older=listed.records[-1].notification.id if listed.has_more else None,
         suppressions=await services.store.find_suppressions(key),
+        projects=await office_of(request).store.projects(),
+        project=project,
     )
-
-
-@router.post("/addresses/{email}/lift")
-async def lift(request: Request, email: str, user: Editor) -> Response:
-    """Writes to an address again."""
-    try:
-        key = comparison_key(check_email(email))
-    except AddressError as error:
-        raise NotFound(f"{email} is not an address: {error.reason}") from None
-    await services_of(request).store.lift_suppressions(key, (await form_of(request)).get("scope") or None)
-    await office_of(request).note(user.name, "suppression.lift", email, {})
-    return go(f"/addresses/{quote(email)}", "lifted")

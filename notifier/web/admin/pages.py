@@ -29,6 +29,11 @@ SAID: Final[Mapping[str, str]] = {
     "password": "The password is set. Other sessions of yours have ended.",
     "changed": "Changed. Their sessions have ended.",
     "lifted": "The address is written to again.",
+    "suppressed": "The address is left alone from now on. What is being sent at this moment is still sent.",
+    "imported": "All of the file is taken. What stood already stays as it was.",
+    "webhook-changed": "Changed.",
+    "webhook-removed": "The webhook is gone, and what was to be told it.",
+    "redelivered": "It is told once more.",
 }
 """What a page says after a change, by the word in its address: nobody else's text gets on a page this way."""
 

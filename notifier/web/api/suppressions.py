@@ -41,7 +41,7 @@ async def list_suppressions(request: Request, query: Annotated[SuppressionQuery,
     wanted = SuppressionFilter(query.reason, query.scope)
     if _wants_csv(request):
         headers = {"content-disposition": 'attachment; filename="suppressions.csv"', "vary": "accept"}
-        return StreamingResponse(_export(store, wanted), media_type="text/csv", headers=headers)
+        return StreamingResponse(csv_of(store, wanted), media_type="text/csv", headers=headers)
     after = read_place(query.after) if query.after else None
     found = await store.suppressions(wanted, after, query.limit)
     answer = list_json([suppression_json(one) for one in found.entries], has_more=found.next is not None)
@@ -53,7 +53,8 @@ def _wants_csv(request: Request) -> bool:
     return any(entry.partition(";")[0].strip().lower() == "text/csv" for entry in accept.split(","))
 
 
-async def _export(store: Store, wanted: SuppressionFilter) -> AsyncIterator[str]:
+async def csv_of(store: Store, wanted: SuppressionFilter) -> AsyncIterator[str]:
+    """All that is wanted, read in pieces."""
     yield ",".join(COLUMNS) + "\r\n"
     after: tuple[str, str] | None = None
     while True:

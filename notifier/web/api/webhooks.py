@@ -1,7 +1,7 @@
 """/v1/webhooks: endpoints that are told what happens, and the log of what they answered."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -39,15 +39,20 @@ async def list_webhooks(request: Request, caller: Admin) -> Response:
 @router.post("/v1/webhooks", operation_id="create_webhook", status_code=201)
 async def create_webhook(request: Request, caller: Admin) -> Response:
     """Adds an endpoint. `secret` is told this once; it verifies what we send (Standard Webhooks)."""
-    services = services_of(request)
-    body = read_model(WebhookBody, await read_json(request))
+    hook, secret = await add_webhook(services_of(request), caller.project, await read_json(request))
+    return Json({**webhook_json(hook), "secret": secret}, 201, {"location": f"/v1/webhooks/{hook.id}"})
+
+
+async def add_webhook(services: Services, project: str, raw: Any) -> tuple[Webhook, str]:
+    """An endpoint as it was asked for, and its secret. Raises Refused and Conflict."""
+    body = read_model(WebhookBody, raw)
     _check(services, body.url)
-    if len(await services.store.webhooks(caller.project)) >= _MOST:
+    if len(await services.store.webhooks(project)) >= _MOST:
         raise Conflict(f"a project has at most {_MOST} webhooks")
     secret = new_secret()
-    hook = Webhook(uuid7(), caller.project, body.url, body.types, body.templates, (Secret(secret),), datetime.now(UTC))
+    hook = Webhook(uuid7(), project, body.url, body.types, body.templates, (Secret(secret),), datetime.now(UTC))
     await services.store.add_webhook(hook)
-    return Json({**webhook_json(hook), "secret": secret}, 201, {"location": f"/v1/webhooks/{hook.id}"})
+    return hook, secret
 
 
 @router.get("/v1/webhooks/{id}", operation_id="get_webhook")

@@ -17,7 +17,7 @@ from notifier.web.wire.answers import instant
 
 COLUMNS: Final = ("email", "scope", "reason", "source", "created_at")
 _MOST_FAULTS = 100
-_REASONS: Final[dict[str, SuppressionReason]] = {reason: reason for reason in get_args(SuppressionReason)}
+REASONS: Final[dict[str, SuppressionReason]] = {reason: reason for reason in get_args(SuppressionReason)}
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -128,11 +128,11 @@ def read_csv(content: bytes, source: str) -> list[NewSuppression]:
 
 def _read_row(row: dict[str, Any], line: str, source: str) -> NewSuppression | Fault:
     cells = {name: (row.get(name) or "").strip().removeprefix("'") for name in ("email", "scope", "reason")}
-    scope, reason = cells["scope"] or ALL, _REASONS.get(cells["reason"] or "manual")
+    scope, reason = cells["scope"] or ALL, REASONS.get(cells["reason"] or "manual")
     if len(scope) > 64 or objection(scope):
         return Fault(line, "syntax", "scope: must be `all` or a category of at most 64 characters")
     if reason is None:
-        return Fault(line, "unknown", f"reason: must be one of {', '.join(_REASONS)}")
+        return Fault(line, "unknown", f"reason: must be one of {', '.join(REASONS)}")
     try:
         email = check_email(cells["email"])
         return NewSuppression(comparison_key(email), email, scope, reason, source)

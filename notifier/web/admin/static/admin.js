@@ -21,3 +21,8 @@ document.addEventListener("click", (event) => {
 document.addEventListener("htmx:afterRequest", (event) => {
   event.detail.elt.classList.toggle("is-halted", !event.detail.successful)
 })
+// A file goes into a text field, where it can be looked at before it is sent.
+document.addEventListener("change", async (event) => {
+  const into = document.getElementById(event.target.dataset.into)
+  if (into && event.target.files[0]) into.value = await event.target.files[0].text()
+})
