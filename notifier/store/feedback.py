@@ -1,6 +1,8 @@
 """What is heard of a mail after it was sent, written down: a recipient moves only as `domain/lifecycle.py` allows;
 anything else is ignored and noted in the timeline."""
 
+from dataclasses import replace
+
 from sqlalchemy import RowMapping, func, select, update
 
 from notifier.domain.delivery import Moved, NewEvent
@@ -21,6 +23,7 @@ NOTES = 20
 def hear(tx: Tx, one: Feedback) -> bool:
     """Records feedback. True if it changed something: a status, or a suppression. Raises Unavailable where the mail is
     being sent at this moment, so that its report came before our own record of it: it is to be told again."""
+    one = replace(one, text=_storable(one.text), enhanced=one.enhanced and _storable(one.enhanced))
     id_ = one.notification or _by_relay_id(tx, one)
     row = _locked(tx, id_) if id_ else None
     found = load(tx, [id_]).get(id_) if id_ else None
@@ -37,6 +40,11 @@ def hear(tx: Tx, one: Feedback) -> bool:
     changed = _record(tx, changes, found, about, one)
     changes.write()
     return changed
+
+
+def _storable(text: str) -> str:
+    """Reports hold whatever a server wrote; PostgreSQL takes no NUL, and neither takes half a surrogate pair."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def _by_relay_id(tx: Tx, one: Feedback) -> str | None:

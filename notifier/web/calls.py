@@ -7,7 +7,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from notifier.web import examples
-from notifier.web.wire import authoring, models, schemas, suppressions, templates
+from notifier.web.wire import authoring, feedback, models, schemas, suppressions, templates, webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,34 @@ CALLS: Final[Mapping[str, Call]] = {
         body_required=False,
     ),
     "unsuppress": Call(204, also=(404,)),
+    "list_webhooks": Call(200, feedback.WebhookListSchema, examples.listed(examples.WEBHOOK)),
+    "create_webhook": Call(
+        201, feedback.NewWebhookSchema, examples.NEW_WEBHOOK, webhooks.WebhookBody, examples.WEBHOOK_BODY, also=(409,)
+    ),
+    "get_webhook": Call(200, feedback.WebhookSchema, examples.WEBHOOK, also=(404,)),
+    "change_webhook": Call(
+        200,
+        feedback.ChangedWebhookSchema,
+        examples.NEW_WEBHOOK,
+        webhooks.WebhookPatch,
+        {"types": ["email.bounced"], "rotate_secret": True},
+        also=(404,),
+    ),
+    "delete_webhook": Call(204, also=(404,)),
+    "test_webhook": Call(200, feedback.WebhookTestSchema, examples.WEBHOOK_TEST, also=(404,)),
+    "list_webhook_deliveries": Call(
+        200, feedback.WebhookDeliveryListSchema, examples.listed(examples.WEBHOOK_DELIVERY), also=(404,)
+    ),
+    "redeliver_webhook": Call(202, feedback.RedeliverySchema, examples.REDELIVERY, also=(404,)),
+    "feedback": Call(
+        200,
+        feedback.FeedbackSchema,
+        {"object": "feedback", "read": 1, "changed": 1},
+        feedback.FeedbackBody,
+        examples.FEEDBACK,
+        also=(401, 404, 422, 503),
+        open=True,
+    ),
     "list_keys": Call(200, schemas.KeyListSchema, examples.listed(examples.KEY)),
     "create_key": Call(201, schemas.NewKeySchema, examples.NEW_KEY, models.KeyBody, examples.KEY_BODY),
     "revoke_key": Call(204, also=(404,)),

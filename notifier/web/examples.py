@@ -180,6 +180,53 @@ SUPPRESSION: Final[dict[str, Any]] = {
     "source": "550 5.1.1 no such user",
     "created_at": _AT,
 }
+WEBHOOK_BODY: Final[dict[str, Any]] = {
+    "url": "https://shop.example/hooks/mail",
+    "types": ["email.bounced", "email.complained"],
+    "templates": [],
+}
+WEBHOOK: Final[dict[str, Any]] = {
+    "object": "webhook",
+    "id": "0199f3a1-5b7e-7004-8b52-6e3d0c1f9a77",
+    **WEBHOOK_BODY,
+    "enabled": True,
+    "disabled_at": None,
+    "disabled_reason": None,
+    "failing_since": None,
+    "created_at": _AT,
+}
+NEW_WEBHOOK: Final[dict[str, Any]] = {**WEBHOOK, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw..."}
+WEBHOOK_TEST: Final[dict[str, Any]] = {
+    "object": "webhook_test",
+    "delivered": True,
+    "answer_status": 204,
+    "answer": "",
+}
+WEBHOOK_DELIVERY: Final[dict[str, Any]] = {
+    "object": "webhook_delivery",
+    "id": "0199f3a1-5b7e-7005-9c1d-2f4b8a6e0d13",
+    "webhook": WEBHOOK["id"],
+    "event": {**EVENT, "id": "0-42", "type": "email.bounced", "detail": {"class": "hard", "enhanced": "5.1.1"}},
+    "state": "done",
+    "attempts": 1,
+    "created_at": _AT,
+    "next_attempt_at": None,
+    "answer_status": 200,
+    "answer": "thanks",
+}
+REDELIVERY: Final[dict[str, Any]] = {
+    "object": "webhook_delivery",
+    "id": "0199f3a1-5b7e-7006-8e20-7a9c5d3b1f04",
+    "state": "queued",
+}
+FEEDBACK: Final[dict[str, Any]] = {
+    "RecordType": "Bounce",
+    "Type": "HardBounce",
+    "MessageID": "883953f4-6105-42a2-a16a-77a8eac79483",
+    "Email": "zoe@example.com",
+    "Details": "smtp;550 5.1.1 The email account that you tried to reach does not exist",
+    "Metadata": {"notifier-id": ID},
+}
 
 
 def listed(*data: Any) -> dict[str, Any]:

@@ -105,7 +105,12 @@ def _complete(operation: dict[str, Any], call: Call, path: str) -> None:
             parameter["example"] = next((text for mark, text in _PATHS.items() if mark in path), examples.ID)
 
 
-_PATHS: Final = {"{scope}": "all", "{name}": "welcome", "{address}": "zoe@example.com"}
+_PATHS: Final = {
+    "{scope}": "all",
+    "{name}": "welcome",
+    "{address}": "zoe@example.com",
+    "{provider}": "postmark",
+}
 """Examples of what stands in a path, where it is no id."""
 
 
@@ -117,6 +122,7 @@ _LINKS: Final[Mapping[str, tuple[str, Collection[str]]]] = {
     "send": ("id", ("get", "timeline", "message", "cancel", "retry", "resend")),
     "send_batch": ("batch", ("get_batch",)),
     "create_key": ("id", ("revoke_key",)),
+    "create_webhook": ("id", ("get_webhook", "change_webhook", "list_webhook_deliveries", "delete_webhook")),
 }
 """Where an answer's id can be taken next."""
 

@@ -4,15 +4,15 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from notifier.domain.errors import Fault, Unauthenticated, refused
+from notifier.domain.errors import Fault, Refused, Unauthenticated, refused
 from notifier.domain.feedback import Feedback, Said, is_hard
 from notifier.mail.address import AddressError, comparison_key
+from notifier.web.body import parse
 from notifier.web.sns import SnsVerifier
 
 
@@ -34,9 +34,11 @@ _LONGEST_TEXT: Final = 500
 def ses(message: Mapping[str, str]) -> list[Feedback]:
     """The SES event in an SNS notification (notifications and event publishing). Raises Refused."""
     try:
-        event = json.loads(message.get("Message", ""))
-    except ValueError:
-        return []  # SNS's own greetings are prose
+        event = parse(message.get("Message", "").encode())
+    except Refused as error:
+        if error.code == "invalid_json":
+            return []  # SNS's own greetings are prose
+        raise
     return _read(_ses, event)
 
 
@@ -45,7 +47,7 @@ def _ses(event: dict[str, Any]) -> Iterator[Feedback]:
     headers = {str(one["name"]).lower(): str(one["value"]) for one in mail.get("headers") or ()}
     common: dict[str, Any] = {
         "notification": _id(headers.get("x-notifier-id")),
-        "relay_id": mail.get("messageId"),
+        "relay_id": _line(mail.get("messageId")),
         "trusted": True,
     }
     match event.get("eventType") or event.get("notificationType"):
@@ -54,7 +56,8 @@ def _ses(event: dict[str, Any]) -> Iterator[Feedback]:
             for one in bounce["bouncedRecipients"]:
                 # An absence notice comes as a transient bounce of which no server said that it failed.
                 final = bounce["bounceType"] == "Permanent" or one.get("action") == "failed"
-                status, text = one.get("status"), _line(one.get("diagnosticCode") or bounce.get("bounceSubType"))
+                status = _line(one.get("status")) or None
+                text = _line(one.get("diagnosticCode") or bounce.get("bounceSubType"))
                 hard = bounce["bounceType"] == "Permanent" and bounce.get("bounceSubType") != "AttachmentRejected"
                 said: Said = "bounced" if final else "delayed"
                 yield Feedback(said, "ses", **common, **_of(one["emailAddress"]), enhanced=status, text=text, hard=hard)
@@ -144,7 +147,7 @@ def _postmark(event: dict[str, Any]) -> Iterator[Feedback]:
     metadata = event.get("Metadata") or {}
     common: dict[str, Any] = {
         "notification": _id(metadata.get("notifier-id")),
-        "relay_id": event.get("MessageID"),
+        "relay_id": _line(event.get("MessageID")),
         "trusted": True,
         **_of(address),
     }

@@ -153,6 +153,14 @@ async def test_a_bounce_moves_a_recipient_and_the_notification(desk: Desk) -> No
     assert (one.scope, one.reason) == ("all", "bounced")
 
 
+async def test_whatever_a_server_wrote_is_stored(desk: Desk) -> None:
+    id_ = await sent(desk, "a@x.test")
+    text = "550 5.1.1 no\0such \udcff user"
+    assert await desk.store.hear(Feedback("bounced", "dsn", notification=id_, text=text, enhanced="5.1.1\0", hard=True))
+    (one,) = await desk.store.find_suppressions("a@x.test")
+    assert one.source == "dsn: 550 5.1.1 no\ufffdsuch ? user"
+
+
 async def test_feedback_on_what_is_being_sent_has_to_come_again(desk: Desk) -> None:
     id_ = await desk.accept()
     await desk.claim()
