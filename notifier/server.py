@@ -17,8 +17,9 @@ _LAST_REQUESTS = 5
 """Seconds that requests under way get to be answered."""
 
 
-def bind(host: str, port: int, *, or_any: bool = False) -> socket.socket:
-    """A listening socket. With `or_any` a busy port gives way to a free one. Raises ConfigurationError."""
+def bind(host: str, port: int, *, or_any: bool = False, option: str = "--port") -> socket.socket:
+    """A listening socket. With `or_any` a busy port gives way to a free one. Raises ConfigurationError, which names the
+    option that takes another."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -31,7 +32,7 @@ def bind(host: str, port: int, *, or_any: bool = False) -> socket.socket:
             listening.bind((host, 0))
     except OSError as error:
         listening.close()
-        raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror}; --port takes another") from None
+        raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror}; {option} takes another") from None
     listening.set_inheritable(True)
     return listening
 

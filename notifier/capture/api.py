@@ -1,95 +1,42 @@
-"""The inbox over HTTP, for tests in any language: messages, waiting, and the scripted faults."""
+"""The inbox over HTTP, for tests in any language: messages and waiting for them."""
 
-from collections.abc import Mapping
+import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from notifier.capture.faults import Fault, FaultPlan, Stage
+from notifier.capture.answers import Codes, Deleted, Links, LinkTold, Mail, Mails, Near, NoSuchMailProblem, Summary
 from notifier.capture.filters import Filter
 from notifier.capture.message import Captured
-from notifier.capture.script import Scripted
+from notifier.capture.problems import Faulty, Problem, problem
 from notifier.capture.store import MessageStore, NoSuchMail
 
 _LONGEST_WAIT = 120.0  # seconds
+_NEAR = 20
+_SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")  # re.escape would clutter what is told of a wait in vain
 
-
-def problem(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
-    """An answer of application/problem+json (RFC 9457)."""
-    body = {"type": "about:blank", "title": code.replace("_", " "), "status": status, "code": code, "detail": detail}
-    return JSONResponse({**body, **more}, status, media_type="application/problem+json")
-
-
-async def http_problem(_request: Request, error: Exception) -> Response:
-    """For `HTTPException`: 404, 405 and whatever else the framework refuses."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    detail = str(error.detail) if isinstance(error, HTTPException) else "internal error"
-    return problem(status, {404: "not_found", 405: "method_not_allowed"}.get(status, "invalid_request"), detail)
-
-
-async def validation_problem(_request: Request, error: Exception) -> Response:
-    """For `RequestValidationError`: every fault of the request."""
-    faults = error.errors() if isinstance(error, RequestValidationError) else []
-    listed = [
-        {"field": ".".join(map(str, fault["loc"][1:])), "code": fault["type"], "message": fault["msg"]}
-        for fault in faults
-    ]
-    return problem(422, "invalid_request", "the request cannot be taken as it is", errors=listed)
-
-
-def as_json(message: Captured, *, whole: bool) -> dict[str, Any]:
-    """A message as the API shows it; `whole` adds what is inside."""
-    envelope: dict[str, Any] = {
-        "id": message.id,
-        "received_at": message.received_at.isoformat(),
-        "mail_from": message.mail_from,
-        "rcpt_tos": list(message.rcpt_tos),
-        "from": message.from_,
-        "to": list(message.to),
-        "cc": list(message.cc),
-        "subject": message.subject,
-        "message_id": message.message_id,
-        "size": len(message.raw),
-    }
-    if not whole:
-        return envelope
-    return envelope | {
-        "headers": [list(header) for header in message.headers],
-        "text": message.text,
-        "html": message.html,
-        "links": [link._asdict() for link in message.links],
-        "codes": list(message.codes),
-        "attachments": [
-            {
-                "filename": attachment.filename,
-                "content_type": attachment.content_type,
-                "content_id": attachment.content_id,
-                "inline": attachment.inline,
-                "size": len(attachment.content),
-            }
-            for attachment in message.attachments
-        ],
-    }
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    422: {"model": Faulty, "description": "The request cannot be taken; `errors` names every fault."}
+}
+MALFORMED: dict[int | str, dict[str, Any]] = {400: {"model": Problem, "description": "The body is not JSON."}}
+MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "There is nothing of that id."}}
 
 
 def asked_for(
-    to: str | None = None,
-    subject: str | None = None,
-    notification: str | None = None,
-    reference: str | None = None,
-    template: str | None = None,
-    after: str | None = None,
+    to: Annotated[str | None, Query(description="An address of the envelope, of To or of Cc.")] = None,
+    subject: Annotated[str | None, Query(description="Text to be found in the subject, no matter the case.")] = None,
+    notification: Annotated[str | None, Query(description="The id of a notification of notifier's.")] = None,
+    reference: Annotated[str | None, Query(description="The reference that a notification was sent with.")] = None,
+    template: Annotated[str | None, Query(description="The template that it was rendered from.")] = None,
+    after: Annotated[str | None, Query(description="A time (RFC 3339) or the id of a message: later ones.")] = None,
 ) -> Filter:
-    """The filter of a query string. `subject` is text to be found (no regular expression: one from outside could run
-    for ever), `after` a time (RFC 3339) or the id of a message."""
+    """The filter of a query string. Its `subject` is no regular expression: one from outside could run for ever."""
     return Filter(
-        predicate=None if subject is None else lambda message: subject.casefold() in message.subject.casefold(),
         to=to,
+        subject=None if subject is None else re.compile(_SPECIAL.sub(r"\\\g<0>", subject), re.IGNORECASE),
         notification=notification,
         reference=reference,
         template=template,
@@ -108,149 +55,80 @@ def _moment(after: str | None) -> datetime | str | None:
 
 
 Asked = Annotated[Filter, Depends(asked_for)]
+Id = Annotated[str, Path(description="The id of a message.")]
 
 
 def messages_api(messages: MessageStore) -> APIRouter:
     """``/api/messages``: read, wait, delete."""
-    router = APIRouter(prefix="/api/messages")
+    router = APIRouter(prefix="/api/messages", tags=["messages"], responses=REFUSALS)
 
     def found(id: str) -> Captured:
         if (message := messages.get(id)) is None:
             raise HTTPException(404, f"no message {id}")
         return message
 
-    @router.get("")
-    async def listed(wanted: Asked, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> JSONResponse:
-        """Newest first."""
+    @router.get("", summary="List")
+    async def listed(wanted: Asked, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Mails:
+        """What matches, newest first; everything, without a filter."""
         chosen = messages.find(wanted)[::-1]
-        data = [as_json(message, whole=False) for message in chosen[:limit]]
-        return JSONResponse(
-            {"object": "list", "data": data, "has_more": len(chosen) > limit, "dropped": messages.dropped}
-        )
+        data = [Summary.of(message) for message in chosen[:limit]]
+        return Mails(data=data, has_more=len(chosen) > limit, dropped=messages.dropped)
 
-    @router.get("/wait")
+    @router.get(
+        "/wait",
+        summary="Wait for a mail",
+        response_model=Mail,
+        responses={504: {"model": NoSuchMailProblem, "description": "None came in time."}},
+    )
     async def wait(
         wanted: Asked,
-        timeout: Annotated[float, Query(ge=0, le=_LONGEST_WAIT)] = 10.0,  # noqa: ASYNC109 -- part of the HTTP API
-    ) -> JSONResponse:
-        """The first that matches, or 504 with what came instead and why it did not match."""
+        timeout: Annotated[  # noqa: ASYNC109 -- part of the HTTP API
+            float, Query(ge=0, le=_LONGEST_WAIT, description="Seconds.")
+        ] = 10.0,
+    ) -> Mail | JSONResponse:
+        """The first that matches, of those that came before and those that come within `timeout` seconds."""
         try:
-            return JSONResponse(as_json(await messages.wait_for(wanted, timeout=timeout), whole=True))
+            return Mail.whole(await messages.wait_for(wanted, timeout=timeout))
         except NoSuchMail as error:
-            near = [as_json(message, whole=False) | {"why_not": reason} for message, reason in error.near[-20:]]
-            return problem(504, "no_such_mail", str(error), near=near)
+            near = [Near.of(message, why_not=reason) for message, reason in error.near[-_NEAR:]]
+            told = [one.model_dump(mode="json", by_alias=True) for one in near]
+            return problem(504, "no_such_mail", str(error), near=told)
 
-    @router.get("/{id}")
-    async def one(id: str) -> JSONResponse:
-        return JSONResponse(as_json(found(id), whole=True))
+    @router.get("/{id}", summary="One, with what is inside", responses=MISSING)
+    async def one(id: Id) -> Mail:
+        return Mail.whole(found(id))
 
-    @router.get("/{id}/raw")
-    async def raw(id: str) -> Response:
+    @router.get(
+        "/{id}/raw",
+        summary="As it came",
+        responses={**MISSING, 200: {"content": {"message/rfc822": {"schema": {"type": "string"}}}}},
+        response_class=Response,
+    )
+    async def raw(id: Id) -> Response:
         return Response(found(id).raw, media_type="message/rfc822")
 
-    @router.delete("")
-    async def delete(wanted: Asked) -> JSONResponse:
+    @router.get("/{id}/links", summary="Its links", responses=MISSING)
+    async def links(
+        id: Id, match: Annotated[str, Query(description="Text to be found in a link's text or URL.")] = ""
+    ) -> Links:
+        """Those of the HTML first, in order."""
+        part = match.casefold()
+        fitting = [link for link in found(id).links if any(part in value.casefold() for value in link)]
+        return Links(data=[LinkTold.of(link) for link in fitting])
+
+    @router.get("/{id}/codes", summary="Its one-time codes", responses=MISSING)
+    async def codes(id: Id) -> Codes:
+        """What may be one, the likeliest first: 4 to 8 digits, or capitals with digits."""
+        return Codes(data=list(found(id).codes))
+
+    @router.delete("", summary="Delete")
+    async def delete(wanted: Asked) -> Deleted:
         """Deletes what matches; everything, without a filter."""
-        return JSONResponse({"deleted": messages.delete(wanted)})
+        return Deleted(deleted=messages.delete(wanted))
+
+    @router.delete("/{id}", summary="Delete one", responses=MISSING)
+    async def delete_one(id: Id) -> Deleted:
+        one = found(id)
+        return Deleted(deleted=messages.delete(Filter(predicate=lambda message: message.id == one.id)))
 
     return router
-
-
-class FaultRequest(BaseModel):
-    """A fault as the API takes it: the `kind` is the word that Python tests use, the rest its arguments."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    kind: Literal[
-        "fail", "drop", "hang", "delay", "trickle", "garbage", "reject_auth", "no_starttls", "greylist", "bounce"
-    ]
-    stage: Stage = "rcpt"
-    rcpt: str | None = None
-    sender: str | None = None
-    code: int = Field(451, ge=400, le=599)
-    text: str | None = None
-    times: Annotated[int, Field(ge=1)] | None = 1
-    seconds: float = Field(0.0, ge=0)
-    keep: bool = False
-
-
-class _Script(Scripted):
-    def __init__(self, faults: FaultPlan) -> None:
-        self.faults = faults
-
-    def add(self, asked: FaultRequest) -> Fault:
-        """ValueError for what could never happen."""
-        stage, rcpt, times = asked.stage, asked.rcpt, asked.times
-        match asked.kind:
-            case "fail" if times is None:
-                return self.fail(stage=stage, rcpt=rcpt, sender=asked.sender, code=asked.code, text=asked.text)
-            case "fail":
-                return self.fail_next(
-                    stage=stage, rcpt=rcpt, sender=asked.sender, code=asked.code, text=asked.text, times=times or 1
-                )
-            case "drop":
-                return self.drop_at(stage, times, rcpt=rcpt, keep=asked.keep)
-            case "hang":
-                return self.hang_at(stage, times, rcpt=rcpt, keep=asked.keep)
-            case "garbage":
-                return self.garbage(stage, times, rcpt=rcpt, keep=asked.keep)
-            case "delay":
-                return self.delay(stage, asked.seconds, times, rcpt=rcpt)
-            case "trickle":
-                return self.trickle(stage, asked.seconds, times, rcpt=rcpt)
-            case "reject_auth":
-                return self.reject_auth(asked.code if "code" in asked.model_fields_set else 535, asked.text, times)
-            case "no_starttls":
-                return self.no_starttls()
-            case "greylist":
-                return self.greylist(times=times or 1, seconds=asked.seconds, rcpt=rcpt)
-            case "bounce":
-                if rcpt is None:
-                    raise ValueError("a bounce needs an rcpt")
-                more: Mapping[str, Any] = asked.model_dump(include={"code", "text"}, exclude_unset=True)
-                return self.bounce(rcpt, times=times, **more)
-
-
-def faults_api(faults: FaultPlan) -> APIRouter:
-    """``/api/faults``: script, see and take back."""
-    router = APIRouter(prefix="/api/faults")
-    script = _Script(faults)
-
-    @router.post("")
-    async def add(asked: FaultRequest) -> JSONResponse:
-        try:
-            return JSONResponse(_fault_json(script.add(asked)), 201)
-        except ValueError as error:
-            return problem(422, "impossible_fault", str(error))
-
-    @router.get("")
-    async def listed() -> JSONResponse:
-        return JSONResponse({"object": "list", "data": [_fault_json(fault) for fault in faults]})
-
-    @router.delete("")
-    async def clear() -> JSONResponse:
-        count = len(faults)
-        faults.clear()
-        return JSONResponse({"deleted": count})
-
-    @router.delete("/{id}")
-    async def remove(id: int) -> JSONResponse:
-        for fault in faults:
-            if fault.id == id:
-                fault.remove()
-                return JSONResponse({"deleted": 1})
-        raise HTTPException(404, f"no fault {id}")
-
-    return router
-
-
-def _fault_json(fault: Fault) -> dict[str, Any]:
-    return {
-        "id": fault.id,
-        "kind": type(fault.action).__name__.lower(),
-        "stage": fault.stage,
-        "rcpt": fault.rcpt,
-        "sender": fault.sender,
-        "left": fault.left,
-        "hits": fault.hits,
-    }

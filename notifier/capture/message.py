@@ -3,19 +3,23 @@
 import email
 import email.policy
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage, Message
+from email.parser import BytesHeaderParser
 from email.utils import getaddresses
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from notifier.capture import extraction
 from notifier.capture.extraction import Link
 
 Pattern = str | re.Pattern[str]
+T = TypeVar("T")
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Captured:
 
     `mail_from` and `rcpt_tos` are the envelope (``""`` is the null sender, RFC 5321 4.5.5), `raw` is what came between
     DATA and the final dot, dot-stuffing undone and nothing added. Everything else is parsed from `raw` when asked for;
-    reading never raises, whatever the sender wrote.
+    but for `parsed`, reading never raises, whatever the sender wrote, and gives text that can be encoded.
     """
 
     id: str
@@ -46,14 +50,21 @@ class Captured:
 
     @cached_property
     def parsed(self) -> EmailMessage:
-        """The message as the stdlib reads it."""
+        """The message as the stdlib reads it, which raises all kinds of errors over malformed headers."""
         return email.message_from_bytes(self.raw, policy=email.policy.default)
+
+    @cached_property
+    def structure(self) -> Message:
+        """The parts, their headers as they were written. One part, where the nesting cannot be read."""
+        return _reading(
+            lambda: email.message_from_bytes(self.raw, policy=email.policy.compat32),
+            lambda: BytesHeaderParser(policy=email.policy.compat32).parsebytes(self.raw),
+        )
 
     @cached_property
     def headers(self) -> tuple[tuple[str, str], ...]:
         """Every header in order, decoded and unfolded."""
-        plain = email.message_from_bytes(self.raw, policy=email.policy.compat32)
-        return tuple((name, _decoded(name, value)) for name, value in plain.raw_items())
+        return tuple((_clean(name), _decoded(name, value)) for name, value in self.structure.raw_items())
 
     def header(self, name: str) -> str | None:
         """The first header of this name, decoded, or None."""
@@ -83,9 +94,8 @@ class Captured:
 
     def _addresses(self, name: str) -> tuple[str, ...]:
         # Split before decoding: a decoded display name may hold a comma.
-        plain = email.message_from_bytes(self.raw, policy=email.policy.compat32)
-        values = [_unfolded(value) for key, value in plain.raw_items() if key.lower() == name.lower()]
-        return tuple(address for _, address in getaddresses(values) if address)
+        values = [_unfolded(value) for key, value in self.structure.raw_items() if key.lower() == name.lower()]
+        return tuple(_clean(address) for _, address in getaddresses(values) if address)
 
     @cached_property
     def text(self) -> str | None:
@@ -105,7 +115,7 @@ class Captured:
         bodies = [part for part in (self._body("text/plain"), self._body("text/html")) if part is not None]
         return tuple(
             _attachment(part, number)
-            for number, part in enumerate(_leaves(self.parsed), 1)
+            for number, part in enumerate(_leaves(self.structure), 1)
             if not any(part is body for body in bodies)
         )
 
@@ -144,8 +154,8 @@ class Captured:
         return target
 
     def _body(self, content_type: str) -> Message | None:
-        for part in _leaves(self.parsed):
-            if part.get_content_type() == content_type and _disposition(part) != "attachment":
+        for part in _leaves(self.structure):
+            if content_type_of(part) == content_type and _disposition(part) != "attachment":
                 return part
         return None
 
@@ -156,9 +166,26 @@ def _matches(pattern: Pattern, value: str) -> bool:
     return pattern.casefold() in value.casefold()
 
 
+def _reading(read: Callable[[], T], otherwise: Callable[[], T]) -> T:
+    """What was read, or something else where the stdlib's parser gives up over what a sender wrote."""
+    try:
+        return read()
+    except Exception:  # noqa: BLE001 -- ValueError, UnicodeError, IndexError, AttributeError and more were seen
+        return otherwise()
+
+
+def _clean(text: str) -> str:
+    """Without lone surrogates, which some charsets decode to and none can encode."""
+    return _SURROGATES.sub("\ufffd", text)
+
+
+def content_type_of(part: Message) -> str:
+    return _clean(_reading(part.get_content_type, lambda: "application/octet-stream"))
+
+
 def _leaves(message: Message) -> Iterator[Message]:
     """The parts that hold something. An attached message is one part, whatever is in it."""
-    if message.get_content_maintype() == "multipart" and message.is_multipart():
+    if message.is_multipart() and content_type_of(message).startswith("multipart/"):
         for part in cast(list[Message], message.get_payload()):
             yield from _leaves(part)
     else:
@@ -173,10 +200,8 @@ def _unfolded(value: Any) -> str:
 
 def _decoded(name: str, value: Any) -> str:
     """A header's value as a person reads it."""
-    try:
-        return str(email.policy.default.header_factory(name, _unfolded(value)))
-    except Exception:  # noqa: BLE001 -- the stdlib's parser raises IndexError and others on malformed headers
-        return _unfolded(value)
+    plain = _unfolded(value)
+    return _clean(_reading(lambda: str(email.policy.default.header_factory(name, plain)), lambda: plain))
 
 
 def _disposition(part: Message) -> str:
@@ -184,35 +209,27 @@ def _disposition(part: Message) -> str:
 
 
 def _payload(part: Message) -> bytes:
-    if part.get_content_maintype() == "message" and part.is_multipart():
-        return b"\n".join(each.as_bytes() for each in cast(list[Message], part.get_payload()))
-    content = part.get_payload(decode=True)
+    if part.is_multipart():
+        inner = cast(list[Message], part.get_payload())
+        return _reading(lambda: b"\n".join(each.as_bytes() for each in inner), lambda: b"")
+    content = _reading(lambda: part.get_payload(decode=True), lambda: b"")
     return content if isinstance(content, bytes) else b""
 
 
 def _text_of(part: Message) -> str:
     content = _payload(part)
-    try:
-        text = content.decode(part.get_content_charset() or "utf-8", "replace")
-    except LookupError:  # a charset that Python does not know
-        text = content.decode("utf-8", "replace")
-    return text.replace("\r\n", "\n")
+    charset = _reading(part.get_content_charset, lambda: None) or "utf-8"
+    # A charset that Python does not know, or that is none: UTF-8 is as good a guess as any.
+    text = _reading(lambda: content.decode(charset, "replace"), lambda: content.decode("utf-8", "replace"))
+    return _clean(text.replace("\r\n", "\n"))
 
 
 def _attachment(part: Message, number: int) -> Attachment:
-    content_type = part.get_content_type()
-    content_id = _unfolded(part.get("Content-ID", "")).strip("<> ") or None
+    content_id = _clean(_unfolded(part.get("Content-ID", "")).strip("<> ")) or None
     return Attachment(
-        filename=_filename(part) or f"part-{number}",
-        content_type=content_type,
+        filename=_clean(_reading(part.get_filename, lambda: None) or "") or f"part-{number}",
+        content_type=content_type_of(part),
         content=_payload(part),
         content_id=content_id,
         inline=_disposition(part) != "attachment" and content_id is not None,
     )
-
-
-def _filename(part: Message) -> str:
-    try:
-        return part.get_filename() or ""
-    except Exception:  # noqa: BLE001 -- as above: a malformed parameter must not hide the mail
-        return ""

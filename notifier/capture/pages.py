@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from notifier.capture.api import faults_api, http_problem, messages_api, problem, validation_problem
+from notifier.capture.api import messages_api
+from notifier.capture.description import describe
 from notifier.capture.faults import FaultPlan
+from notifier.capture.faults_api import faults_api
 from notifier.capture.message import Captured
+from notifier.capture.problems import http_problem, problem, validation_problem
+from notifier.capture.release import Release, release_api
 from notifier.capture.store import MessageStore
 
 Tab = Literal["html", "text", "source", "headers", "attachments"]
@@ -38,8 +42,8 @@ _MAIL_POLICY = (
 )
 
 
-def inbox_app(messages: MessageStore, faults: FaultPlan | None = None) -> FastAPI:
-    """The inbox of `messages`. With `faults`, ``/api/faults`` scripts them."""
+def inbox_app(messages: MessageStore, faults: FaultPlan | None = None, release: Release | None = None) -> FastAPI:
+    """The inbox of `messages`. With `faults`, ``/api/faults`` scripts them; with `release`, mail can be let go."""
     app = FastAPI(title="notifier inbox", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(HTTPException, http_problem)
     app.add_exception_handler(RequestValidationError, validation_problem)
@@ -47,19 +51,35 @@ def inbox_app(messages: MessageStore, faults: FaultPlan | None = None) -> FastAP
     app.include_router(messages_api(messages))
     if faults is not None:
         app.include_router(faults_api(faults))
+    if release is not None:
+        app.include_router(release_api(messages, release))
     app.mount("/static", StaticFiles(directory=_FOLDER / "static"))
-    _add_pages(app, messages)
+    pages = APIRouter(include_in_schema=False)
+    _add_pages(pages, messages)
+    app.include_router(pages)
+
+    @app.get("/api/openapi.json", include_in_schema=False)
+    async def openapi(request: Request) -> JSONResponse:
+        return JSONResponse(describe(app, request.scope.get("root_path", "")))
+
     return app
 
 
-def standalone_app(messages: MessageStore, faults: FaultPlan | None = None) -> FastAPI:
-    """The inbox under ``/inbox``, and nothing else."""
+def standalone_app(messages: MessageStore, faults: FaultPlan | None = None, release: Release | None = None) -> FastAPI:
+    """The inbox under ``/inbox``, and ``/readyz`` for whoever started it and waits."""
     app = FastAPI(title="notifier capture", docs_url=None, redoc_url=None, openapi_url=None)
-    app.mount("/inbox", inbox_app(messages, faults))
+    app.add_exception_handler(HTTPException, http_problem)
+    inbox = inbox_app(messages, faults, release)
+    app.mount("/inbox", inbox)
+    app.openapi = lambda: describe(inbox, "/inbox")  # type: ignore[method-assign]
 
     @app.get("/")
     async def home() -> RedirectResponse:
         return RedirectResponse("/inbox/")
+
+    @app.get("/readyz")
+    async def ready() -> JSONResponse:
+        return JSONResponse({"ready": not messages.closed}, 503 if messages.closed else 200)
 
     return app
 
@@ -77,7 +97,7 @@ async def _guarded(request: Request, call_next: Callable[[Request], Awaitable[Re
     return response
 
 
-def _add_pages(app: FastAPI, messages: MessageStore) -> None:
+def _add_pages(app: APIRouter, messages: MessageStore) -> None:
     pages = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined)
 
     def page(name: str, request: Request, **data: object) -> HTMLResponse:

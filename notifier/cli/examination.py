@@ -4,10 +4,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
-from notifier.app import Roles, Service, relay_settings, shipped_templates
-from notifier.domain.errors import NotifierError
+from notifier import records
+from notifier.app import Roles, Service, dkim_of, relay_settings, shipped_templates
+from notifier.domain.errors import ConfigurationError, NotifierError
 from notifier.domain.notification import Address
+from notifier.mail.address import envelope_address
 from notifier.probe import probe
+from notifier.records import Sending
 from notifier.settings import Settings
 
 _PATIENCE = 20.0  # seconds for each step with the relay: somebody sits and waits
@@ -21,6 +24,8 @@ async def examine(settings: Settings, to: str | None) -> AsyncIterator[Step]:
         yield step
     yield _templates(settings)
     async for step in _relay(settings, to):
+        yield step
+    async for step in _records(settings):
         yield step
 
 
@@ -73,3 +78,29 @@ async def _relay(settings: Settings, to: str | None) -> AsyncIterator[Step]:
     relay = replace(relay, timeout=min(relay.timeout, _PATIENCE))
     async for finding in probe(relay, Address(settings.mail_from, settings.mail_from_name), to):
         yield (finding.step, finding.verdict, finding.said, finding.advice)
+
+
+async def _records(settings: Settings) -> AsyncIterator[Step]:
+    """What the DNS says of the domain that mail is from."""
+    try:
+        dkim = dkim_of(settings)
+    except ConfigurationError as error:
+        yield ("dkim", "failed", str(error), "")
+        return
+    domain = _domain(settings.mail_from)
+    bounces = _domain(settings.bounce_address) if settings.bounce_address else None
+    sending = Sending(
+        domain,
+        bounces or domain,
+        settings.mail_server,
+        dkim.keys_of(settings.mail_from) if dkim else (),
+        bounces if settings.bounce_port is not None else None,
+    )
+    async for finding in records.examine(sending):
+        yield (finding.step, finding.verdict, finding.said, finding.advice)
+    if dkim and not sending.keys:
+        yield ("dkim", "warning", f"NOTIFIER_DKIM_KEYS has no key for {domain}", "name one, or mail goes out unsigned")
+
+
+def _domain(address: str) -> str:
+    return envelope_address(address).rpartition("@")[2]

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from email.message import Message
 from html.parser import HTMLParser
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 from notifier.capture import Captured
+from notifier.capture.message import content_type_of
 
 CLIPPED: Final = 102 * 1024
 """Octets of HTML from which on the largest reader cuts it off."""
@@ -37,11 +38,12 @@ def _headers(mail: Captured) -> Iterator[str]:
 
 
 def _structure(mail: Captured) -> Iterator[str]:
-    for part in mail.parsed.walk():
+    for part in mail.structure.walk():
+        kind = content_type_of(part)
         for defect in part.defects:
-            yield f"the {part.get_content_type()} part is malformed: {type(defect).__name__}"
-        if part.get_content_type() == "multipart/alternative":
-            kinds = [_kind(each) for each in part.iter_parts()]
+            yield f"the {kind} part is malformed: {type(defect).__name__}"
+        if kind == "multipart/alternative" and part.is_multipart():
+            kinds = [_kind(each) for each in cast(list[Message], part.get_payload())]
             if "text/plain" in kinds[1:]:
                 yield "text/plain has to be the first alternative: readers show the last that they can (RFC 2046 5.1.4)"
     if mail.html is not None and not (mail.text or "").strip():
@@ -52,7 +54,8 @@ def _structure(mail: Captured) -> Iterator[str]:
 
 def _kind(part: Message) -> str:
     """The type of a part, or of the HTML in a related one."""
-    return "text/html" if part.get_content_type() == "multipart/related" else part.get_content_type()
+    kind = content_type_of(part)
+    return "text/html" if kind == "multipart/related" else kind
 
 
 def _bodies(mail: Captured) -> Iterator[str]:
@@ -89,9 +92,17 @@ def _html(mail: Captured) -> Iterator[str]:
     for source in images.sources:
         if source.startswith("cid:") and source[4:] not in inline:
             yield f"the image {source} is not in the mail"
-        elif not source or not urlsplit(source).scheme:
+        elif not _scheme(source):
             yield f"the image {source or '(no src)'} has no absolute URL"
     for label, url in mail.links:
-        parts = urlsplit(url)
-        if parts.scheme not in _SCHEMES or (parts.scheme in ("http", "https") and not parts.hostname):
+        if _scheme(url) not in _SCHEMES:
             yield f"the link {label or '(no text)'} goes to {url!r}, which is no absolute URL"
+
+
+def _scheme(url: str) -> str:
+    """Empty for what is no absolute URL."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # as of "http://[", an address of version 6 that does not end
+        return ""
+    return "" if parts.scheme in ("http", "https") and not parts.hostname else parts.scheme

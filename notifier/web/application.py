@@ -21,6 +21,7 @@ from notifier.web.api import (
     webhooks,
 )
 from notifier.web.envelope import BodyLimit, Envelope
+from notifier.web.openapi import describe
 from notifier.web.services import Health, Services
 
 _MODULES = (
@@ -51,7 +52,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(Envelope)
     for module in _MODULES:
         app.router.routes.extend(module.router.routes)  # include_router looks each request up twice: 40 us
-    docs.install(app, services.public_url)
+    docs.install(app, lambda: describe(app, services.public_url))
     for path, mounted in services.mounts.items():
         app.add_route(path, _with_slash, include_in_schema=False)
         app.mount(path, mounted)

@@ -1,5 +1,6 @@
 """/docs and /openapi.json: everything is served by us, so that it works without the network."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from notifier.web.openapi import describe
 from notifier.web.wire.answers import Json
 
 _SWAGGER = Path(__file__).parent / "static" / "swagger"
@@ -34,13 +34,13 @@ async def _page(_: Request) -> Response:
     return HTMLResponse(_PAGE, headers={"content-security-policy": _POLICY})
 
 
-def install(app: FastAPI, public_url: str | None) -> None:
+def install(app: FastAPI, describe: Callable[[], dict[str, Any]]) -> None:
     """Adds the pages. The description is made when it is first asked for, and kept."""
     kept: dict[str, Any] = {}
 
     async def openapi(_: Request) -> Response:
         if not kept:
-            kept.update(describe(app, public_url))
+            kept.update(describe())
         return Json(kept)
 
     app.router.routes.extend(

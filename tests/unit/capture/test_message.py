@@ -1,5 +1,6 @@
 """Reading what was received, however it was written."""
 
+import json
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -48,6 +49,19 @@ def test_text_html_and_attachments_are_told_apart() -> None:
 
 def test_an_unknown_charset_is_read_as_well_as_can_be() -> None:
     assert captured(b"Content-Type: text/plain; charset=klingon\r\n\r\ncaf\xc3\xa9\r\n").text == "café\n"
+
+
+@pytest.mark.parametrize("charset", ["utf-7", "unicode_escape", "idna", "undefined", "rot13", '"\x00"', "utf-16", ""])
+def test_no_charset_makes_reading_fail_or_gives_text_that_cannot_be_told(charset: str) -> None:
+    named = charset.encode()
+    message = captured(
+        b"Subject: =?" + named + b"?q?+2AA-\\ud800=ff?=\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+        b"--b\r\nContent-Type: text/plain; charset=" + named + b"\r\n\r\n+2AA- \\ud800 \xff\r\n"
+        b"--b\r\nContent-Disposition: attachment; filename*=" + named + b"''%2B2AA-%5Cud800%ff\r\n\r\nx\r\n--b--\r\n"
+    )
+    told = (message.subject, message.text, message.headers, [part.filename for part in message.attachments])
+    assert json.dumps(told, ensure_ascii=False).encode()
+    assert len(message.attachments) == 1
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: f"Subject: {text}\r\nTo: {text}".encode()))
