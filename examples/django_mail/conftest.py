@@ -7,6 +7,7 @@ from django.apps import apps
 from django.db import connection
 from django.test.utils import override_settings
 
+from notifier.client import Notifier
 from notifier.testing.server import NotifierServer
 
 
@@ -16,9 +17,10 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def at_notifier(notifier_server: NotifierServer) -> Iterator[None]:
-    """The settings name the notifier of this test."""
-    with override_settings(NOTIFIER_URL=notifier_server.url, NOTIFIER_API_KEY=notifier_server.key):
+def at_notifier(notifier_server: NotifierServer, notifier_client: Notifier) -> Iterator[None]:
+    """The settings name the notifier of this test, and a key that may do no more than it must."""
+    key = notifier_client.create_key("django", scopes=["send", "send:content"])
+    with override_settings(NOTIFIER_URL=notifier_server.url, NOTIFIER_API_KEY=key.secret):
         yield
 
 

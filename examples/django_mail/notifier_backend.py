@@ -4,8 +4,7 @@
     NOTIFIER_URL = "http://notifier:8000"
     NOTIFIER_API_KEY = "ntf_live_..."      # with the scope send:content
 
-Whatever uses `django.core.mail` goes on as before, and its mail is safe on notifier's disk when `send()` returns. A
-message that notifier cannot take raises `notifier.client.Invalid`, which names every fault.
+A mail is safe on notifier's disk when `send()` returns; one that cannot be taken raises `notifier.client.Invalid`.
 """
 
 import base64
@@ -21,14 +20,11 @@ from notifier.client import Attachment, Content, Fields, Notifier, NotifierError
 
 
 class EmailBackend(BaseEmailBackend):
-    """``django.core.mail`` by way of notifier's API."""
-
     def __init__(self, fail_silently: bool = False, **_: Any) -> None:
         super().__init__(fail_silently=fail_silently)
         self._client: Notifier | None = None
 
     def open(self) -> bool:
-        """True if this call opened the connection, and not an earlier one."""
         if self._client is not None:
             return False
         self._client = Notifier(settings.NOTIFIER_URL, settings.NOTIFIER_API_KEY)
@@ -40,7 +36,6 @@ class EmailBackend(BaseEmailBackend):
         self._client = None
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """How many were taken."""
         opened = self.open()
         try:
             return sum(self._send(message) for message in email_messages if message.recipients())
@@ -50,8 +45,13 @@ class EmailBackend(BaseEmailBackend):
 
     def _send(self, message: EmailMessage) -> bool:
         assert self._client is not None, "send_messages() opened it"
+        asked = fields(message)
+        each: list[Fields] = [asked]
+        if not (message.to or message.cc):  # in bcc alone: a mail each, so that nobody sees the others
+            each = [{**asked, "to": reader, "bcc": []} for reader in message.bcc]
         try:
-            self._client.send(**fields(message))
+            for one in each:
+                self._client.send(**one)
         except NotifierError:
             if not self.fail_silently:
                 raise
@@ -62,14 +62,13 @@ class EmailBackend(BaseEmailBackend):
 def fields(message: EmailMessage) -> Fields:
     """A message of Django's as a request to notifier."""
     headers = {name: str(value) for name, value in message.extra_headers.items()}
-    sender = headers.pop("From", str(message.from_email))
     reply_to = headers.pop("Reply-To", None)
     return {
-        "from_": sender,
-        "to": [str(one) for one in message.to],
-        "cc": [str(one) for one in message.cc],
-        "bcc": [str(one) for one in message.bcc],
-        "reply_to": [reply_to] if reply_to else [str(one) for one in message.reply_to],
+        "from_": headers.pop("From", str(message.from_email)),
+        "to": message.to,
+        "cc": message.cc,
+        "bcc": message.bcc,
+        "reply_to": [reply_to] if reply_to else message.reply_to,
         "content": _content(message),
         "headers": headers,
         "attachments": [_attachment(one) for one in message.attachments],
@@ -78,12 +77,12 @@ def fields(message: EmailMessage) -> Fields:
 
 def _content(message: EmailMessage) -> Content:
     body = str(message.body)
-    text, html = (None, body) if message.content_subtype == "html" else (body, None)
+    text, html = ("", body) if message.content_subtype == "html" else (body, "")
     for content, mimetype in getattr(message, "alternatives", ()):
-        if mimetype != "text/html" or html is not None:
+        if mimetype != "text/html" or html:
             raise ValueError(f"{message.subject}: notifier sends one text and one HTML, and no {mimetype} beside them")
         html = str(content)
-    return {"subject": str(message.subject), "text": text, "html": html}
+    return {"subject": str(message.subject), "text": text or (None if html else "\n"), "html": html or None}
 
 
 def _attachment(given: Any) -> Attachment:
@@ -92,8 +91,9 @@ def _attachment(given: Any) -> Attachment:
         content: Any = given.get_payload(decode=True)
     else:
         (name, content, kind), cid = given, ""
-    if isinstance(content, EmailMessage):  # a message that is forwarded
+    if isinstance(content, EmailMessage):
         content = content.message().as_bytes()
+    kind = "application/octet-stream" if kind.startswith("message/") else kind  # no base64 there (RFC 2046 5.2.1)
     octets = content.encode() if isinstance(content, str) else content
     encoded = base64.b64encode(octets).decode()
     return {"filename": name or "attachment", "content_type": kind, "content": encoded, "content_id": cid or None}

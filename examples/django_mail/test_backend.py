@@ -63,6 +63,23 @@ def test_html_alone(notifier_mail: Mailbox) -> None:
     assert "<p>Hello again</p>" in (notifier_mail.wait_for(to="tom@example.com", timeout=20).html or "")
 
 
+def test_readers_in_bcc_alone_get_a_mail_each(notifier_mail: Mailbox) -> None:
+    people = ["zoe@example.com", "tom@example.com"]
+    assert EmailMessage("News", "Hello", bcc=people).send() == 1
+    for one in people:
+        mail = notifier_mail.wait_for(to=one, timeout=20)
+        assert (mail.to, mail.rcpt_tos) == ((one,), (one,))
+
+
+def test_a_message_is_forwarded_as_a_file(notifier_mail: Mailbox) -> None:
+    message = EmailMessage("Fwd: Hello", "", to=["zoe@example.com"])
+    message.attach("hello.eml", EmailMessage("Hello", "Hello, Tom", to=["tom@example.com"]), "message/rfc822")
+    assert message.send() == 1
+    [forwarded] = notifier_mail.wait_for(to="zoe@example.com", timeout=20).attachments
+    assert forwarded.filename == "hello.eml"
+    assert b"Hello, Tom" in forwarded.content
+
+
 def test_many_over_one_connection(notifier_mail: Mailbox) -> None:
     people = [f"reader-{n}@example.com" for n in range(5)]
     assert mail.send_mass_mail([("Hello", "Hello", None, [one]) for one in people]) == 5
