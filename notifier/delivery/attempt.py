@@ -13,6 +13,7 @@ from notifier.delivery.record import Feedback, record, refused
 from notifier.domain.delivery import Claimed, Envelope, Finish
 from notifier.domain.errors import Refused, Unavailable
 from notifier.domain.lifecycle import OPEN, RelayTrouble, RetryPolicy, Rng, SendResult, Stage, Transaction
+from notifier.domain.notification import is_simulated
 from notifier.mail.mime import MimeError
 
 T = TypeVar("T")
@@ -123,7 +124,7 @@ async def _send(bench: Workbench, lease: Lease) -> tuple[SendResult | None, Feed
         started = bench.monotonic()
         composed = await bench.composer.compose(one)
         bench.journal.composed(bench.monotonic() - started)
-        simulated = {n: email for n, email in people.items() if one.mode == "test" or simulator.is_simulated(email)}
+        simulated = {n: email for n, email in people.items() if one.mode == "test" or is_simulated(email)}
         real = {n: email for n, email in people.items() if n not in simulated}
         sent = await _through_relay(bench, lease, composed, real) if real else None
         if real and not isinstance(sent, Transaction):

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from notifier.delivery.attempt import Lease, Workbench, attempt
-from notifier.delivery.ports import Relay
+from notifier.delivery.ports import ClaimLike, Relay
 from notifier.domain.delivery import Claimed
 from notifier.domain.errors import Unavailable
 
@@ -111,14 +111,29 @@ class Dispatcher:
             await asyncio.gather(renewal, return_exceptions=True)
 
     async def _relay_ready(self) -> bool:
-        """Waits until the relay can be used. False when we are told to stop."""
+        """Waits until the relay can be used; what needs none goes on meanwhile. False when we are told to stop."""
         ready = asyncio.create_task(self._relay.ready())
         stop = asyncio.create_task(self._draining.wait())
-        await asyncio.wait((ready, stop), return_when=asyncio.FIRST_COMPLETED)
+        while not await self._first_of(ready, stop):
+            try:
+                await self._step_without_relay()
+            except Unavailable as error:
+                self._bench.journal.storeless("claim", error)
         for task in (ready, stop):
             task.cancel()
         await asyncio.gather(ready, stop, return_exceptions=True)
         return not self._draining.is_set()
+
+    async def _first_of(self, *tasks: asyncio.Task[Any]) -> bool:
+        """Whether one of them is done, within the time between two looks at the queue."""
+        done, _ = await asyncio.wait(tasks, timeout=self._poll, return_when=asyncio.FIRST_COMPLETED)
+        return bool(done)
+
+    async def _step_without_relay(self) -> None:
+        room = min(MOST_IN_FLIGHT - self.in_flight, LARGEST_CLAIM)
+        if room > 0:
+            started = self._bench.monotonic()
+            self._take(await self._bench.queue.claim_simulated(self._bench.owner, self._lease, room), started)
 
     async def _step(self) -> None:
         """One claim, and its attempts started; or a wait until there is room, or something due."""
@@ -131,10 +146,7 @@ class Dispatcher:
         self._turn += 1
         started = self._bench.monotonic()
         claim = await self._bench.queue.claim(self._bench.owner, self._lease, room, self._turn, alone)
-        self._clock.set(claim.now)
-        self._bench.journal.claimed(len(claim.claimed), self._bench.monotonic() - started)
-        for claimed in claim.claimed:
-            self._start(claimed, started)
+        self._take(claim, started)
         if claim.suspect is not None:
             self._suspect = self._start(claim.suspect, started)
         if alone:
@@ -150,6 +162,12 @@ class Dispatcher:
         most = min(MOST_IN_FLIGHT, max(self._relay.free() + self.in_flight, line))
         room = min(most - self.in_flight, LARGEST_CLAIM)
         return room if 2 * room >= min(most, LARGEST_CLAIM) else 0
+
+    def _take(self, claim: ClaimLike, started: float) -> None:
+        self._clock.set(claim.now)
+        self._bench.journal.claimed(len(claim.claimed), self._bench.monotonic() - started)
+        for claimed in claim.claimed:
+            self._start(claimed, started)
 
     def _start(self, claimed: Claimed, started: float) -> asyncio.Task[None]:
         lease = Lease(claimed, started + self._lease)

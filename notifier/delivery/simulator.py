@@ -9,22 +9,18 @@ from typing import Final
 from notifier.delivery.ports import BeforeBody, Content
 from notifier.domain.delivery import Envelope
 from notifier.domain.lifecycle import Accepted, Deferred, Outcome, Reply, SendResult, Stage, Status, Transaction
+from notifier.domain.notification import SIMULATOR
 
-DOMAIN: Final = "simulator.notifier"
 RELAY: Final = "simulator"
 
 _TAKEN = Reply(250, "2.0.0", "taken by the simulator; nothing was sent")
 _PUT_OFF = Reply(451, "4.7.1", "put off by the simulator, once")
 
 
-def is_simulated(email: str) -> bool:
-    return email.rpartition("@")[2].lower() == DOMAIN
-
-
 def feedback_of(email: str) -> Status:
     """What the simulated recipient does after the mail was taken."""
     local, _, domain = email.rpartition("@")
-    if domain.lower() == DOMAIN:
+    if domain.lower() == SIMULATOR:
         return {"bounced": Status.BOUNCED, "complained": Status.COMPLAINED}.get(local.lower(), Status.DELIVERED)
     return Status.DELIVERED
 
@@ -44,6 +40,6 @@ class Simulator:
 
     def _outcome(self, email: str) -> Outcome:
         local, _, domain = email.rpartition("@")
-        if domain.lower() == DOMAIN and local.lower() == "deferred" and self._attempts == 0:
+        if domain.lower() == SIMULATOR and local.lower() == "deferred" and self._attempts == 0:
             return Deferred(Stage.RCPT, _PUT_OFF.text, _PUT_OFF)
         return Accepted(_TAKEN)

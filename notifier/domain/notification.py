@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from notifier.domain.lifecycle import NotificationStatus, Status
 
@@ -123,6 +123,20 @@ class Notification:
     send_at: datetime | None = None
     expires_at: datetime | None = None
     resend_of: str | None = None
+
+    @property
+    def simulated(self) -> bool:
+        """Whether no relay is needed: everything of it is played (`is_simulated`)."""
+        return self.mode == "test" or all(is_simulated(r.email) for r in self.recipients)
+
+
+SIMULATOR: Final = "simulator.notifier"
+"""The domain whose mailboxes are played in any mode."""
+
+
+def is_simulated(email: str) -> bool:
+    """Whether nobody is written to at this address: what happens to its mail is played."""
+    return email.rpartition("@")[2].lower() == SIMULATOR
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,12 @@ from typing import Final
 from notifier.domain.acceptance import New
 from notifier.domain.errors import Fault, NotifierError, Refused
 from notifier.domain.key import Key
-from notifier.domain.notification import Address, AttachmentRef, Notification, OnUnknown, Priority, uuid7
+from notifier.domain.notification import SIMULATOR, Address, AttachmentRef, Notification, OnUnknown, Priority, uuid7
 from notifier.intake.ports import Addresses, Entry, Objection, Options, Templates, Verdict
 from notifier.intake.request import Request
 
 LONGEST_SUBJECT: Final = 998
 """Characters of a rendered subject."""
-SIMULATOR: Final = "simulator.notifier"
-"""Nobody real lives there: any key may write to it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,7 @@ _CLAIM_LANE = _claim_statement(
     _DUE, d.project == bindparam("b_project"), d.priority == bindparam("b_priority"), order=(d.due_at, d.id)
 )
 _CLAIM_SUSPECT = _claim_statement(_SUSPECT, order=(d.due_at, d.id))
+_CLAIM_SIMULATED = _claim_statement(_DUE, literal_column("delivery.simulated"), order=(d.due_at, d.id))
 _NEXT_SUSPECT = select(d.due_at).where(_SUSPECT).order_by(d.due_at).limit(1)
 
 
@@ -132,6 +133,14 @@ def claim(tx: Tx, owner: str, lease: float, limit: int, turn: int, suspect: bool
     if len(ready) < len(rows):
         later.append(tx.now)  # what was settled here took the place of rows behind it: claim again at once
     return Claim(ready, lone[0] if lone else None, min(later, default=None), tx.now)
+
+
+def claim_simulated(tx: Tx, owner: str, lease: float, limit: int) -> Claim:
+    """As `claim`, of what needs no relay, while there is none. Nobody waits for it in lanes."""
+    until = tx.now + timedelta(seconds=lease)
+    leased = {"b_now": tx.now, "b_owner": owner, "b_lease_until": until, "b_limit": limit}
+    rows = tx.connection.execute(_CLAIM_SIMULATED, leased).mappings().all()
+    return Claim(_sendable(tx, rows), None, None, tx.now)
 
 
 def _sendable(tx: Tx, rows: Sequence[RowMapping]) -> list[Claimed]:

@@ -100,6 +100,7 @@ def delivery_row(one: Notification, now: datetime) -> Row:
         "attempts": 0,
         "crashes": 0,
         "transmitting": False,
+        "simulated": one.simulated,
     }
 
 

@@ -76,6 +76,9 @@ class Store:
     async def claim(self, owner: str, lease: float, limit: int, turn: int, suspect: bool) -> Claim:
         return await self._database.write(lambda tx: queue.claim(tx, owner, lease, limit, turn, suspect))
 
+    async def claim_simulated(self, owner: str, lease: float, limit: int) -> Claim:
+        return await self._database.write(lambda tx: queue.claim_simulated(tx, owner, lease, limit))
+
     async def extend(self, leases: Sequence[tuple[str, int]], lease: float) -> frozenset[str]:
         return await self._database.write(lambda tx: queue.extend(tx, leases, lease))
 

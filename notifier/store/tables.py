@@ -20,6 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     Uuid,
+    false,
     text,
 )
 from sqlalchemy.dialects import postgresql
@@ -122,8 +123,10 @@ delivery = Table(
     Column("attempts", Integer, nullable=False),
     Column("crashes", Integer, nullable=False),
     Column("transmitting", Boolean, nullable=False),
+    Column("simulated", Boolean, nullable=False, server_default=false()),  # needs no relay
     # One index serves the claim: lanes are its first two columns, a lane's order the next two.
     _partial("ix_delivery_lane", "project", "priority", "due_at", "id", where="state = 'queued' AND crashes = 0"),
+    _partial("ix_delivery_simulated", "due_at", "id", where="state = 'queued' AND crashes = 0 AND simulated"),
     _partial("ix_delivery_lease", "lease_until", where="state = 'claimed'"),
     _partial("ix_delivery_paused", "project", "id", where="state = 'paused'"),
     _partial("ix_delivery_suspect", "due_at", "id", where="state = 'queued' AND crashes > 0"),

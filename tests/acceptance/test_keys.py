@@ -145,3 +145,20 @@ async def test_a_key_that_nobody_could_use_is_not_made(house: House) -> None:
     answer = await house.http.post("/v1/keys", json=body)
     assert answer.status_code == 422
     assert [(fault["field"], fault["code"]) for fault in answer.json()["errors"]] == [("expires_at", "past")]
+
+
+async def test_what_needs_no_relay_goes_on_while_there_is_none(house: House) -> None:
+    house.capture.fail_next(stage="connect", code=421, times=1_000_000)
+    real = await house.send()
+    async with asyncio.timeout(20):
+        while (await house.http.get("/readyz")).json()["relay"]["breaker"] == "closed":  # noqa: ASYNC110 - no event leaves the service
+            await asyncio.sleep(0.05)
+    _, client = await house.key(mode="test")
+    async with client:
+        test = (await client.post("/v1/notifications", json=BODY)).json()
+        played = await house.send(to="delivered@simulator.notifier")
+        found = (await client.get(test["url"], params={"wait": 20})).json()
+    assert (found["status"], found["final"]) == ("delivered", True)
+    assert (await house.final(played["id"]))["status"] == "delivered"
+    assert (await house.http.get(real["url"])).json()["status"] == "queued"
+    assert not house.capture.messages

@@ -182,3 +182,15 @@ async def test_what_is_over_leaves_the_hot_table(desk: "Desk") -> None:
     record = (await desk.store.records([id_]))[id_]
     assert (record.status, record.final, record.attempts) == ("sent", True, 1)
     assert (record.notification.recipients[0].status, record.notification.recipients[0].reply) == ("sent", "250 ok")
+
+
+async def test_what_needs_no_relay_is_claimed_without_the_rest(desk: "Desk") -> None:
+    test = await desk.accept(mode="test")
+    await desk.accept(mode="test", send_at=now(3600))
+    await desk.accept()
+    await desk.accept("delivered@simulator.notifier", "u@x.test")
+    played = await desk.accept("delivered@simulator.notifier", "Bounced@Simulator.Notifier", priority="low")
+    claim = await desk.store.claim_simulated("worker", 60.0, 10)
+    assert [one.notification.id for one in claim.claimed] == [test, played]
+    assert not (await desk.store.claim_simulated("worker", 60.0, 10)).claimed
+    assert len(await desk.claim()) == 2

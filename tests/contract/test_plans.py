@@ -172,6 +172,12 @@ async def test_a_suspect_is_found_by_the_index_of_suspects(crowd: "Desk") -> Non
     assert "ix_delivery_suspect" in claim
 
 
+async def test_what_needs_no_relay_is_found_by_an_index_of_its_own(crowd: "Desk") -> None:
+    found = await plans(crowd, lambda tx: queue.claim_simulated(tx, "worker", 60.0, 200))
+    claim = next(plan for statement, plan in found.items() if statement.lstrip().startswith("WITH due"))
+    assert "ix_delivery_simulated" in claim
+
+
 @pytest.mark.parametrize(
     ("chore", "index"),
     [
