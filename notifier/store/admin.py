@@ -4,6 +4,7 @@ A session's row is found by the SHA-256 of its cookie. A sign-in link is a row o
 ``link:`` and its token: taking it deletes it, so it works once, whichever process is asked.
 """
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,9 @@ from sqlalchemy import RowMapping, delete, func, insert, select, update
 
 from notifier.domain.admin import AuditEntry, Marks, Role, Tally, User
 from notifier.domain.notification import uuid7
+from notifier.domain.usage import Usage
 from notifier.store import keys, overview
+from notifier.store import usage as uses
 from notifier.store.acceptance import insert_or_ignore
 from notifier.store.engine import Database, Tx
 from notifier.store.tables import admin_user, audit, session
@@ -147,6 +150,14 @@ class AdminStore:
     async def tally(self, known: Tally) -> Tally:
         """Brings the counts of events up to this moment; a caller gives what it was answered before."""
         return await self._database.read(lambda tx: overview.tally(tx, known))
+
+    async def usage(self, known: Usage, seconds: float) -> Usage:
+        """Counts on for about so long, at least one piece, or until there is nothing left to count."""
+        until = time.monotonic() + seconds
+        while True:
+            await self._database.read(lambda tx: uses.usage(tx, known))
+            if (known.complete and known.current) or time.monotonic() >= until:
+                return known
 
     async def marks(self, ids: Collection[str]) -> Marks:
         """What has changed since somebody looked: of everything, and of the notifications of these ids."""

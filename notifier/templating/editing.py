@@ -70,6 +70,7 @@ class Editor:
         self._now = now
         self._folder = folder
         self._public_url = public_url
+        self._linted: dict[tuple[str, int], int] = {}  # a version never changes
 
     # ---- looking
 
@@ -103,6 +104,18 @@ class Editor:
         template = await self._template(name, version.number)
         contract = template.contract
         return Whole(version, source_of(bundle), contract, contract.declared, template.locales)
+
+    def linted(self, name: str, number: int) -> int | None:
+        """How many warnings a version has, if this process has looked."""
+        return self._linted.get((name, number))
+
+    async def lint(self, name: str, number: int) -> int:
+        """How many warnings a version has, looked at once. Raises NotFound."""
+        if (name, number) not in self._linted:
+            _, bundle = await self.version(name, number)
+            checked = await self._workshop.check(name, bundle.files, bundle.assets, at=self._now())
+            self._linted[name, number] = len(checked.warnings)
+        return self._linted[name, number]
 
     async def _template(self, name: str, number: int) -> Template:
         return (await self._library.resolve(name, number)).template

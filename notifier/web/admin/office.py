@@ -10,6 +10,7 @@ from fastapi import Request
 
 from notifier.domain.admin import AuditEntry, Marks, Role, Tally, User
 from notifier.domain.template import Consequences, Origin, Saved, Source
+from notifier.domain.usage import Usage
 from notifier.web.admin.live import Live
 from notifier.web.admin.passwords import Throttle
 from notifier.web.services import Desk, Services
@@ -32,6 +33,7 @@ class AdminStore(Protocol):
     async def audit_entry(self, id_: str) -> AuditEntry | None: ...
     async def note(self, actor: str, action: str, subject: str, detail: Mapping[str, Any]) -> str: ...
     async def tally(self, known: Tally) -> Tally: ...
+    async def usage(self, known: Usage, seconds: float) -> Usage: ...
     async def marks(self, ids: Collection[str]) -> Marks: ...
     async def projects(self) -> Sequence[str]: ...
 
@@ -71,6 +73,8 @@ class Bench(Desk, Protocol):
 
     async def consequences(self, name: str, number: int, /) -> Consequences: ...
     async def users(self, path: str, /) -> Sequence[str]: ...
+    def linted(self, name: str, number: int, /) -> int | None: ...
+    async def lint(self, name: str, number: int, /) -> int: ...
 
     async def save(
         self,
@@ -114,7 +118,9 @@ class Office:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     throttle: Throttle = field(default_factory=Throttle)
     tally: Tally = field(default_factory=Tally)
+    usage: Usage = field(default_factory=Usage)
     counting: asyncio.Lock = field(default_factory=asyncio.Lock)  # one at a time brings the tally up to date
+    counting_uses: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 def office_of(request: Request) -> Office:

@@ -1,4 +1,4 @@
-"""Templates: the list, the editor with its preview, saving and deleting."""
+"""Templates: the editor with its preview, saving and deleting."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from notifier.domain.admin import User
 from notifier.domain.errors import Conflict, Fault, Forbidden, NotFound, Refused
 from notifier.domain.template import Whole
-from notifier.web.admin import pictures, trials, versions
+from notifier.web.admin import listing, pictures, trials, versions
 from notifier.web.admin.diff import compare
 from notifier.web.admin.drafts import STARTER, files_of, is_shared, marks, source_of
 from notifier.web.admin.mail import NO_HTML, framed
@@ -25,7 +25,7 @@ from notifier.web.api.templates import known_name
 from notifier.web.wire.answers import Json
 
 router = APIRouter()
-for part in (versions, trials, pictures):  # before the editor, whose address is any name
+for part in (listing, versions, trials, pictures):  # before the editor, whose address is any name
     router.include_router(part.router)
 
 CLIPPED: Final = 102 * 1024
@@ -49,19 +49,6 @@ async def _draft(request: Request) -> _Draft:
         return _Draft.model_validate_json(await request.body())
     except ValidationError as error:
         raise Refused(str(error.errors()[0]["msg"])) from None
-
-
-@router.get("/templates", dependencies=VIEWER)
-async def list_(request: Request) -> Response:
-    office = office_of(request)
-    found = await office.desk.summaries()
-    return page(
-        request,
-        "templates.html",
-        templates=[one for one in found if not is_shared(one.name)],
-        shared=[one for one in found if is_shared(one.name)],
-        folder=office.templates_folder,
-    )
 
 
 @router.get("/templates/new")

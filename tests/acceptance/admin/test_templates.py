@@ -146,6 +146,27 @@ async def test_a_test_goes_the_way_of_all_mail_with_a_mark(make_house: MakeHouse
     assert [mail.rcpt_tos for mail in house.capture.messages] == [("staging@example.com",)]
 
 
+async def test_the_list_tells_warnings_and_what_was_sent_and_failed_of_each_template(
+    house: House, visit: Visit
+) -> None:
+    client = await visit("admin")
+    house.capture.fail_next(stage="rcpt", code=550, text="5.7.1 No")
+    for _ in range(3):
+        await house.final((await house.send())["id"])
+    page = (await client.get("/admin/templates", headers={"hx-request": "true"})).text
+    assert _numbers(page, "hello") == ["2", "2", "1"]  # no sample, and a locale with half of its words
+    assert _numbers(page, "welcome") == ["0", "0", "0"]
+    first = (await client.get("/admin/templates")).text
+    assert _numbers(first, "hello") == ["2", "2", "1"]
+    assert "hx-trigger" not in first  # there is nothing left to ask for
+
+
+def _numbers(page: str, name: str) -> list[str]:
+    (row,) = re.findall(rf'<tr><td><a id="to-{name}".*?</tr>', page, re.DOTALL)
+    cells = re.findall(r'<td class="number">(.*?)</td>', row, re.DOTALL)
+    return [re.sub("<[^>]+>", "", cell) for cell in cells]
+
+
 def test_the_menu_knows_every_filter_and_no_other() -> None:
     named = {call.partition("(")[0] for call in words.FILTERS}
     assert named | {"count", "d", "e"} == set(FILTERS_OF_TEMPLATES)  # those are short for others

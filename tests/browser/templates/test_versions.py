@@ -62,3 +62,15 @@ async def test_where_admins_publish_an_editor_saves_and_is_told_who_can(made: Ma
     await page.get_by_role("link", name="Publish").click()
     await expect(page.get_by_role("button", name="Publish version 2")).to_be_disabled()
     await expect(page.get_by_text("Publishing takes an admin here")).to_be_visible()
+
+
+async def test_the_list_fills_itself_in_with_warnings_and_uses(house: House, made: Made, sign_in: Open) -> None:
+    name = await made(**{"subject.txt": "Hello", "body.html": "<p>Hi</p><img src='https://x.test/a.png' width='9'>"})
+    await house.final((await house.send(template=name))["id"])
+    page = await sign_in()
+    await page.goto("/admin/templates")
+    cells = page.get_by_role("row", name=name).get_by_role("cell")
+    await expect(cells.nth(3)).to_have_text("1")  # the picture says nothing to those who do not see it
+    await expect(cells.nth(4)).to_have_text("1")
+    await expect(cells.nth(5)).to_have_text("0")
+    await expect(page.locator("#templates[hx-trigger]")).to_have_count(0)
