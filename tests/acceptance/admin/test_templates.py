@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import anyio
 import httpx2 as httpx
 
 from notifier.templating.filters import FILTERS as FILTERS_OF_TEMPLATES
@@ -153,12 +154,12 @@ async def test_the_list_tells_warnings_and_what_was_sent_and_failed_of_each_temp
     house.capture.fail_next(stage="rcpt", code=550, text="5.7.1 No")
     for _ in range(3):
         await house.final((await house.send())["id"])
-    page = (await client.get("/admin/templates", headers={"hx-request": "true"})).text
+    page = (await client.get("/admin/templates")).text
+    with anyio.fail_after(30):
+        while "hx-trigger" in page:  # as the page asks while there is more to be found out
+            page = (await client.get("/admin/templates", headers={"hx-request": "true"})).text
     assert _numbers(page, "hello") == ["2", "2", "1"]  # no sample, and a locale with half of its words
     assert _numbers(page, "welcome") == ["0", "0", "0"]
-    first = (await client.get("/admin/templates")).text
-    assert _numbers(first, "hello") == ["2", "2", "1"]
-    assert "hx-trigger" not in first  # there is nothing left to ask for
 
 
 def _numbers(page: str, name: str) -> list[str]:
