@@ -1,12 +1,13 @@
 # Stage 1 installs into a virtual environment; stage 2 has that and nothing that builds.
 FROM python:3.11-slim AS build
 WORKDIR /src
-COPY requirements.txt ./
+COPY requirements.txt requirements-build.txt ./
 RUN python -m venv /opt/notifier && /opt/notifier/bin/pip install --no-cache-dir --require-hashes -r requirements.txt
+RUN python -m venv /opt/build && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements-build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY notifier ./notifier
 COPY templates ./templates
-RUN /opt/notifier/bin/pip install --no-cache-dir --no-deps .
+RUN /opt/build/bin/python -m hatchling build -t wheel && /opt/notifier/bin/pip install --no-cache-dir --no-deps dist/*.whl
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --home-dir /data notifier && install -d -o notifier -g notifier /data

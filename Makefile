@@ -92,6 +92,8 @@ lock: $(VENV)/.development  ## requirements*.txt anew from pyproject.toml, with 
 		--no-header --extra postgres pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --all-extras --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --group build -c requirements-dev.txt -o requirements-build.txt
 
 clean:  ## what the targets made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
