@@ -32,6 +32,7 @@ ONE_ROOM_ONLY = {
     "alembic": {"store"},
     "asyncpg": {"store"},
     "fastapi_mail": {"probe"},
+    "dns": {"records"},
     "uvicorn": {"server"},
     "typer": {"cli"},
     "structlog": {"telemetry"},

@@ -25,8 +25,9 @@ async def examine(settings: Settings, to: str | None) -> AsyncIterator[Step]:
     yield _templates(settings)
     async for step in _relay(settings, to):
         yield step
-    async for step in _records(settings):
-        yield step
+    if not settings.suppress_send:
+        async for step in _records(settings):
+            yield step
 
 
 async def _database(settings: Settings) -> list[Step]:

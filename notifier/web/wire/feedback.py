@@ -9,7 +9,7 @@ from notifier.web.wire.schemas import EventSchema, Time, Uuid
 
 
 class WebhookSchema(BaseModel):
-    """An endpoint. No `types` are all types of events, no `templates` all mail. It took nothing since `failing_since`."""
+    """An endpoint. No `types` are all types, no `templates` all mail. It took nothing since `failing_since`."""
 
     object: Literal["webhook"]
     id: Uuid

@@ -32,6 +32,7 @@ def test_all_is_well_and_a_test_mail_arrives(relay: CaptureThread, tmp_path: Pat
     assert marks(told) == {
         "database": "✓", "keys": "✓", "templates": "✓",
         "settings": "✓", "dns": "✓", "connect": "✓", "tls": "-", "auth": "-", "mail": "✓", "message": "✓",
+        "records": "-",
     }  # fmt: skip
     assert relay.messages.wait(to="me@x.test", timeout=30).mail_from == "shop@example.com"
     assert list(tmp_path.iterdir()) == []  # no database was made
@@ -46,7 +47,7 @@ def test_a_relay_that_refuses_is_told_in_its_words(relay: CaptureThread, tmp_pat
 
 def test_all_that_is_missing_is_named(tmp_path: Path) -> None:
     told = doctor(tmp_path, None, NOTIFIER_DATABASE_URL="sqlite:///none/notifier.db", NOTIFIER_TEMPLATES_DIR="nowhere")
-    assert (told.code, marks(told)) == (1, {"database": "✗", "templates": "✗", "relay": "✗"}), told
+    assert (told.code, marks(told)) == (1, {"database": "✗", "templates": "✗", "relay": "✗", "records": "-"}), told
     for said in ("none is no folder", "NOTIFIER_TEMPLATES_DIR: nowhere is no folder", "MAIL_SERVER is not set"):
         assert said in told.out
 
