@@ -20,6 +20,7 @@ class Unsupported(Refused):
     code = "unsupported_media_type"
 
 
+_CHARSET = re.compile(r"charset\s*=\s*\"?([^\s\";]+)")
 _MOST_FAULTS = 100
 _SUSPICIOUS = re.compile(rb"\\u0000|[0-9][eE]\+?[0-9]{3}|[0-9]{300}")
 """Cheap signs that every value has to be looked at: an escaped NUL, a number beyond what a float holds."""
@@ -30,9 +31,13 @@ async def read_json(request: Request) -> Any:
 
     What is in it is safe to store anywhere: no NUL, no half surrogate pair, no NaN, nothing nested beyond `DEEPEST`.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise Unsupported(f"send application/json, not {media_type or 'a body without Content-Type'}")
+    media_type, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    if media_type.strip() != "application/json":
+        raise Unsupported(f"send application/json, not {media_type.strip() or 'a body without Content-Type'}")
+    if (charset := _CHARSET.search(parameters)) and charset[1] not in ("utf-8", "utf8", "us-ascii"):
+        raise Unsupported(f"send JSON in UTF-8 (RFC 8259 8.1), not in {charset[1]}")
+    if (coding := request.headers.get("content-encoding", "identity").strip().lower()) != "identity":
+        raise Unsupported(f"send the body as it is, without Content-Encoding: {coding}")
     return parse(await request.body())
 
 

@@ -19,6 +19,20 @@ MEMBERS = {"type", "title", "status", "detail", "code", "request_id", "errors"}
         ("POST", "/v1/notifications", {"content": b"x" * 70_000}, 413, "too_large"),
         ("POST", "/v1/notifications", {"data": {"a": "b"}}, 415, "unsupported_media_type"),
         ("POST", "/v1/notifications", {"content": b"{}"}, 415, "unsupported_media_type"),
+        (
+            "POST",
+            "/v1/notifications",
+            {"json": {}, "headers": {"content-encoding": "gzip"}},
+            415,
+            "unsupported_media_type",
+        ),
+        (
+            "POST",
+            "/v1/notifications",
+            {"content": b"{}", "headers": {"content-type": "application/json; charset=utf-16"}},
+            415,
+            "unsupported_media_type",
+        ),
         ("POST", "/v1/notifications", {"json": []}, 422, "invalid_request"),
         (
             "POST",

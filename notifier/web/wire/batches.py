@@ -66,8 +66,8 @@ def read_batch(raw: Any, limits: Limits, *, key: str | None, secret: bytes, perm
     if len(items) > limits.batch:
         faults.append(Fault("notifications", "length", f"has {len(items)} items; a batch has at most {limits.batch}"))
         items = []
-    if any(fault.field.startswith("defaults") for fault in faults):
-        items = []  # what they lack may be in there
+    if any(fault.field == "defaults" for fault in faults):
+        items = []  # what they lack may have been meant to be in there
     requests = [read_request(_merged(defaults, item), limits, secret=secret) for item in items]
     idempotency = fingerprinted(key, {**raw, "?validation": permissive}, secret)
     return BatchAsked(requests, defaults, items, idempotency, faults)
