@@ -75,10 +75,11 @@ def _in_brackets(text: str) -> str:
     return check_email(text[1:-1])
 
 
+@lru_cache(maxsize=4096)
 def check_email(email: str) -> str:
     """The addr-spec in normal form: domain in lower case (an IDN in Unicode), local part as it is, NFC.
 
-    Raises `AddressError`. Idempotent.
+    Raises `AddressError`. Idempotent. An attempt asks several times for the same address, one after the other.
     """
     if plain := _PLAIN.fullmatch(email):
         local, domain = plain["local"], plain["domain"].lower()
@@ -88,7 +89,6 @@ def check_email(email: str) -> str:
     return _checked(email)
 
 
-@lru_cache(maxsize=4096)
 def _checked(email: str) -> str:
     """`check_email` for what is not plain."""
     if complaint := objection(email):

@@ -5,6 +5,7 @@ Every function that makes a header returns it without its last CRLF, folded at s
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import quote
 
 from notifier.domain.errors import Fault
@@ -146,6 +147,7 @@ def check_header(name: str, value: str) -> list[Fault]:
     return [Fault(f"headers.{name}", *found)] if found else []
 
 
+@lru_cache(maxsize=1024)
 def _fault_of_name(name: str) -> tuple[str, str] | None:
     lower = name.lower()
     if not _TOKEN.fullmatch(name):

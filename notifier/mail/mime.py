@@ -8,7 +8,7 @@ import re
 from binascii import b2a_base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -132,12 +132,18 @@ def _own_headers(message: Message) -> list[str]:
         raise MimeError(fault.field, fault.message)
     return [
         text_header("Subject", message.subject),
-        f"Date: {format_datetime(message.date)}",
+        f"Date: {_date(message.date.replace(microsecond=0), message.date.utcoffset())}",
         f"Message-ID: {message.message_id}",
         "MIME-Version: 1.0",
         "Auto-Submitted: auto-generated",
         *(caller_header(name, value) for name, value in message.headers.items()),
     ]
+
+
+@lru_cache(maxsize=256)
+def _date(second: datetime, _offset: timedelta | None) -> str:
+    """RFC 5322 3.3. Mails of one second are many where it matters; equal instants may have other offsets."""
+    return format_datetime(second)
 
 
 def _body(message: Message) -> bytes:
