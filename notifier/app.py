@@ -21,10 +21,12 @@ from notifier.delivery.composer import Composer
 from notifier.delivery.dispatcher import DatabaseClock, Dispatcher
 from notifier.delivery.janitor import Janitor
 from notifier.domain.errors import ConfigurationError, Unavailable
+from notifier.domain.feedback import Feedback
 from notifier.domain.key import SCOPES, Key, new_secret, secret_hash, secret_prefix
 from notifier.domain.lifecycle import RetryPolicy
 from notifier.domain.notification import Address, Mode, uuid7
 from notifier.domain.unsubscribe import UnsubscribeLinks
+from notifier.domain.webhook import WebhookState
 from notifier.inbound import Inbound
 from notifier.intake import Intake
 from notifier.mail import address
@@ -158,6 +160,7 @@ class Service:
         self.inbound: Inbound | None = None
         self._return_path: ReturnPath | None = None
         self._lanes: Mapping[tuple[str, str], tuple[int, float]] = {}
+        self._webhooks = WebhookState()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> "Service":
@@ -231,6 +234,8 @@ class Service:
             authenticator=Authenticator(self.store.find_key),
             watch=self.watch,
             wake=self.wake,
+            heard=self.telemetry.heard,
+            suppressed=self.telemetry.suppressed,
             readiness=self.readiness,
             metrics=self.telemetry.page,
             limits=Limits(settings.max_body, settings.max_data, settings.max_attachments),
@@ -357,7 +362,7 @@ class Service:
             return
         self.inbound = Inbound(
             self._return_path,
-            self.store.hear,
+            self._hear,
             host=settings.bounce_host,
             port=settings.bounce_port,
             received=self.telemetry.reported,
@@ -367,6 +372,11 @@ class Service:
         except OSError as error:
             where = f"{settings.bounce_host}:{settings.bounce_port}"
             raise ConfigurationError(f"NOTIFIER_BOUNCE_PORT: cannot listen on {where}: {error.strerror}") from None
+
+    async def _hear(self, one: Feedback) -> bool:
+        changed = await self.store.hear(one)
+        self.telemetry.heard(one, changed)
+        return changed
 
     async def _start_worker(self, stack: AsyncExitStack) -> None:
         settings = self.settings
@@ -411,6 +421,7 @@ class Service:
             wake=self.wake,
         )
         self.telemetry.watch_backlog(lambda: self._lanes)
+        self.telemetry.watch_webhooks(lambda: self._webhooks)
         stack.push_async_callback(_cancel, asyncio.create_task(self._measure(), name="backlog-gauge"))
         self.telemetry.watch(lambda: self.dispatcher.in_flight if self.dispatcher else 0)
         stack.push_async_callback(_cancel, asyncio.create_task(janitor.run(), name="janitor"))
@@ -422,6 +433,7 @@ class Service:
         while True:
             try:
                 self._lanes = await self.store.lanes()
+                self._webhooks = await self.store.webhook_state()
             except Unavailable as error:
                 self.telemetry.storeless("the backlog gauge", error)
             await asyncio.sleep(_GAUGE_PERIOD)

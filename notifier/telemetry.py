@@ -12,8 +12,9 @@ from prometheus_client.registry import Collector
 
 from notifier.delivery.record import outcome_detail
 from notifier.domain.delivery import Claimed, Finish
+from notifier.domain.feedback import Feedback
 from notifier.domain.lifecycle import RelayTrouble, SendResult
-from notifier.domain.webhook import Answer, Told
+from notifier.domain.webhook import Answer, Told, WebhookState
 
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
@@ -84,6 +85,15 @@ class Telemetry:
         self._reports = Counter(
             "notifier_reports", "Bounces and complaints that came in, by what became of them.", ["result"], registry=r
         )
+        self._heard = Counter(
+            "notifier_feedback",
+            "What was heard of mail after it was sent: by whom, and whether it changed anything.",
+            ["source", "said", "result"],
+            registry=r,
+        )
+        self._suppressed = Counter(
+            "notifier_suppressions", "Suppressions that people added, by hand and by import.", ["by"], registry=r
+        )
         self._told = Counter("notifier_webhooks", "Webhook requests by what they came to.", ["result"], registry=r)
         self._store_errors = Counter("notifier_store_unavailable", "Times the database was away.", registry=r)
 
@@ -97,6 +107,18 @@ class Telemetry:
     def watch_backlog(self, backlog: Callable[[], Mapping[tuple[str, str], tuple[int, float]]]) -> None:
         """`backlog` gives (rows, seconds the oldest has been due) by (project, priority)."""
         self.registry.register(_BacklogCollector(backlog))
+
+    def watch_webhooks(self, state: Callable[[], WebhookState]) -> None:
+        lag = Gauge(
+            "notifier_webhook_lag_seconds",
+            "How long the oldest event has been due.",
+            registry=self.registry,
+        )
+        lag.set_function(lambda: state().lag)
+        disabled = Gauge(
+            "notifier_webhook_endpoints_disabled", "Endpoints that are told nothing.", registry=self.registry
+        )
+        disabled.set_function(lambda: state().disabled)
 
     # ---- the store's groups
 
@@ -166,6 +188,12 @@ class Telemetry:
             result=result,
             status=answer.status,
         )
+
+    def heard(self, one: Feedback, changed: bool) -> None:
+        self._heard.labels(one.source, one.said, "changed" if changed else "ignored").inc()
+
+    def suppressed(self, by: str, count: int) -> None:
+        self._suppressed.labels(by).inc(count)
 
     def reported(self, result: str) -> None:
         self._reports.labels(result).inc()

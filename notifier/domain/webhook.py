@@ -106,6 +106,15 @@ class WebhookClaim:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookState:
+    """How the telling goes: seconds for which the event that waits longest has been due, and how many endpoints are
+    disabled."""
+
+    lag: float = 0.0
+    disabled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class WebhookFinish:
     """How one telling ended; with `due_at` it is tried again then."""
 

@@ -16,7 +16,15 @@ from notifier.domain.listing import Batch, Cursor, Feed, Filter, Listed, Page, P
 from notifier.domain.notification import Event, Record
 from notifier.domain.suppression import NewSuppression, Suppressed, Suppression, SuppressionFilter
 from notifier.domain.template import Closure, NewVersion, Published, Summary, Version
-from notifier.domain.webhook import Rooms, Webhook, WebhookChange, WebhookClaim, WebhookDelivery, WebhookFinish
+from notifier.domain.webhook import (
+    Rooms,
+    Webhook,
+    WebhookChange,
+    WebhookClaim,
+    WebhookDelivery,
+    WebhookFinish,
+    WebhookState,
+)
 from notifier.store import (
     acceptance,
     control,
@@ -244,6 +252,9 @@ class Store:
         if not await self._database.read(webhooks.lost):
             return 0
         return await self._database.write(lambda tx: webhooks.release(tx, tx.now))
+
+    async def webhook_state(self) -> WebhookState:
+        return await self._database.read(webhooks.state)
 
     async def forget_webhooks(self, keep: float) -> int:
         """Drops what was told, or not, more than `keep` seconds ago; answers how many."""

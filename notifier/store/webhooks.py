@@ -11,8 +11,10 @@ from sqlalchemy import (
     RowMapping,
     and_,
     bindparam,
+    case,
     delete,
     exists,
+    func,
     insert,
     literal_column,
     select,
@@ -32,6 +34,7 @@ from notifier.domain.webhook import (
     WebhookClaim,
     WebhookDelivery,
     WebhookFinish,
+    WebhookState,
 )
 from notifier.store.changes import load
 from notifier.store.dialect import among
@@ -266,6 +269,17 @@ def lost(tx: Tx) -> bool:
     """Whether there is anything to take up."""
     statement = select(q.id).where(_CLAIMED, q.lease_until < tx.now).limit(1)
     return tx.connection.execute(statement).first() is not None
+
+
+_OLDEST = select(func.min(q.due_at)).where(q.webhook == w.id, _QUEUED).scalar_subquery()
+_STATES = select(w.disabled_at, case((w.disabled_at.is_(None), _OLDEST)).label("oldest"))
+
+
+def state(tx: Tx) -> WebhookState:
+    """The oldest of each queue is the first of its index: this costs the same however much waits."""
+    rows = tx.connection.execute(_STATES).all()
+    lags = [(tx.now - row.oldest).total_seconds() for row in rows if row.oldest is not None]
+    return WebhookState(max(0.0, *lags, 0.0), sum(row.disabled_at is not None for row in rows))
 
 
 def forget(tx: Tx, keep: float) -> int:

@@ -171,6 +171,7 @@ class Services:
 
     `wake` tells the dispatcher of this process, if there is one, that something is due again. `mounts` are whole apps
     under a path of their own. `watch` is told by whoever sees finishes being committed (`watch.notice`).
+    `heard` counts feedback and whether it changed anything, `suppressed` what people added, and how.
     """
 
     store: Store
@@ -183,6 +184,8 @@ class Services:
     readiness: Callable[[], Awaitable[Readiness]]
     metrics: Callable[[], bytes]
     wake: Callable[[], None] = lambda: None
+    heard: Callable[[Feedback, bool], None] = lambda _one, _changed: None
+    suppressed: Callable[[str, int], None] = lambda _by, _count: None
     limits: Limits = field(default_factory=Limits)
     public_url: str | None = None
     providers: Providers = field(default_factory=Providers)

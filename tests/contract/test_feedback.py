@@ -10,7 +10,7 @@ from notifier.domain.errors import Unavailable
 from notifier.domain.feedback import Feedback
 from notifier.domain.notification import uuid7
 from notifier.domain.suppression import NewSuppression, SuppressionFilter
-from notifier.domain.webhook import Answer, Secret, Webhook, WebhookChange, WebhookFinish, new_secret
+from notifier.domain.webhook import Answer, Secret, Webhook, WebhookChange, WebhookFinish, WebhookState, new_secret
 from tests.contract.conftest import Desk
 
 
@@ -129,6 +129,17 @@ async def test_the_log_of_deliveries_is_forgotten_in_time(desk: Desk) -> None:
     assert await desk.store.forget_webhooks(-60.0) == 4  # the other two are being told
     assert len(await desk.store.webhook_deliveries(kept.id, None, None, 10)) == 2
     assert not await desk.store.webhook_deliveries(disabled.id, None, None, 10)
+
+
+async def test_how_long_endpoints_wait_is_known(desk: Desk) -> None:
+    assert await desk.store.webhook_state() == WebhookState()
+    made = await hook(desk, types=("email.queued",))
+    assert (await desk.store.webhook_state()).lag == 0
+    await desk.accept()
+    lag = (await desk.store.webhook_state()).lag
+    assert 0 <= (await desk.store.webhook_state()).lag - lag < 30
+    await desk.store.change_webhook("default", made.id, WebhookChange(enabled=False))
+    assert await desk.store.webhook_state() == WebhookState(0, 1)
 
 
 async def test_what_is_tried_again_waits_for_its_time(desk: Desk) -> None:

@@ -22,7 +22,10 @@ async def feedback(request: Request, provider: str) -> Response:
     taken, too, and changes nothing."""
     services = services_of(request)
     heard = await _heard(services.providers, provider, request)
-    changed = [await services.store.hear(one) for one in heard]
+    changed = []
+    for one in heard:
+        changed.append(await services.store.hear(one))
+        services.heard(one, changed[-1])
     services.watch.notice()
     return Json({"object": "feedback", "read": len(heard), "changed": sum(changed)})
 

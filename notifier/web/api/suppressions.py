@@ -72,7 +72,9 @@ async def import_suppressions(request: Request, caller: Admin) -> Response:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/csv":
         raise Unsupported("send text/csv, with a header line that names the column `email`")
     news = read_csv(await request.body(), f"import by {caller.name}")
-    added = await services_of(request).store.add_suppressions(news)
+    services = services_of(request)
+    added = await services.store.add_suppressions(news)
+    services.suppressed("import", added)
     return Json({"object": "import", "read": len(news), "added": added})
 
 
@@ -92,7 +94,10 @@ async def suppress(request: Request, address: str, caller: Admin) -> Response:
     body = SuppressionBody() if not await request.body() else read_model(SuppressionBody, await read_json(request))
     email, key = read_address(address)
     new = NewSuppression(key, email, body.scope, body.reason, f"key {caller.name}")
-    return Json(suppression_json(await services_of(request).store.put_suppression(new)))
+    services = services_of(request)
+    put = await services.store.put_suppression(new)
+    services.suppressed("api", 1)
+    return Json(suppression_json(put))
 
 
 @router.delete("/v1/suppressions/{address:path}", operation_id="unsuppress", status_code=204, dependencies=ADMIN)

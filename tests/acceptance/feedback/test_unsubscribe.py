@@ -89,6 +89,46 @@ async def test_a_callers_own_link_is_left_alone(shop: House) -> None:
     assert "https://shop.example/u/1" in raw
 
 
+async def test_the_page_speaks_the_readers_language(shop: House) -> None:
+    """That of the mail, whose words may be in no other; the browser's where the mail's is not among ours."""
+    parts = {"subject.txt": "News", "body.txt": "News.\n", "locales/fr/subject.txt": "Nouvelles"}
+    body = {"parts": parts, "settings": {"category": "nouvelles", "unsubscribe": True, "locale": "nl"}}
+    answer = await shop.http.put("/v1/templates/nouvelles", params={"publish": True}, json=body)
+    assert answer.status_code == 200, answer.text
+    path = await link(shop, template="nouvelles", locale="fr-CA")
+    assert path is not None
+    page = await shop.http.get(path, headers={"accept-language": "de-DE,de;q=0.9,en;q=0.8"})
+    assert '<html lang="fr">' in page.text
+    assert "Ne plus envoyer de messages « <b>nouvelles</b> » à zoe@example.com ?" in page.text
+    assert "<button>Me désabonner</button>" in page.text
+    assert "ne recevra plus" in (await shop.http.post(path)).text
+    other = await link(shop, template="nouvelles", to="max@example.com", locale="nl")
+    assert other is not None
+    german = await shop.http.get(other, headers={"accept-language": "xx, de-DE;q=0.9"})
+    assert "Keine Nachrichten zu <b>nouvelles</b> mehr an max@example.com senden?" in german.text
+    assert '<html lang="en">' in (await shop.http.get(other, headers={"accept-language": "*"})).text
+
+
+async def test_a_link_that_was_cut_off_is_told_as_a_page(shop: House) -> None:
+    path = await link(shop)
+    assert path is not None
+    page = await shop.http.get(path[:-3], headers={"accept-language": "es"})
+    assert (page.status_code, "Este enlace no funciona" in page.text) == (404, True)
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+async def test_scanners_of_links_stop_nothing(shop: House) -> None:
+    """They look with any method that is safe, more than once, and follow what they find."""
+    path = await link(shop)
+    assert path is not None
+    for method in ("HEAD", "GET", "OPTIONS", "GET"):
+        page = await shop.http.request(method, path)
+        assert page.status_code in (200, 405)
+    assert not re.search(r"(?:href|src|action|http-equiv)=", page.text)
+    assert (await shop.http.get("/v1/suppressions")).json()["data"] == []
+
+
 async def test_a_link_cannot_be_made_up(shop: House) -> None:
     path = await link(shop)
     assert path is not None
