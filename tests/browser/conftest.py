@@ -18,6 +18,10 @@ __all__ = ["House", "MakeHouse", "make_house"]
 PASSWORD = "correct-horse-battery"
 MISSING = "Chromium is missing: apt-get install chromium"
 
+PATIENCE = 30_000
+"""Milliseconds that a page may take for anything: the machine may be busy with other tests."""
+expect.set_options(timeout=PATIENCE)
+
 Open = Callable[..., Awaitable[Page]]
 
 
@@ -68,7 +72,7 @@ async def open_page(browser: Browser, house: House) -> AsyncIterator[Open]:
             context = await browser.new_context(color_scheme=scheme, base_url=house.url)  # type: ignore[arg-type]
             stack.push_async_callback(context.close)
             page = await context.new_page()
-            page.set_default_timeout(8_000)
+            page.set_default_timeout(PATIENCE)
 
             def went_out(request: Request) -> None:
                 asked = urlsplit(request.url)

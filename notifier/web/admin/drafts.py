@@ -83,6 +83,8 @@ def marks(name: str, faults: Sequence[Fault], severity: str) -> list[dict[str, A
     told = []
     for fault in faults:
         field = fault.field.removeprefix("parts.").removeprefix(f"{name}/")
+        if field.startswith(f"{name}:"):  # a shared file is its one text
+            field = field.rpartition("/")[2]
         place = _PLACE.fullmatch(field)
         told.append(
             {

@@ -1,7 +1,8 @@
 """Templates: the editor with its preview, saving and deleting."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -33,7 +34,8 @@ CLIPPED: Final = 102 * 1024
 
 
 class _Draft(BaseModel):
-    """What the editor sends. `onto` is the version that its author started from."""
+    """What the editor sends. `onto` is the version that its author started from; `through` is a template that shows a
+    shared file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,6 +44,7 @@ class _Draft(BaseModel):
     locale: str | None = None
     onto: int | None = None
     note: str | None = Field(None, max_length=1000)
+    through: str | None = None
 
 
 async def _draft(request: Request) -> _Draft:
@@ -72,14 +75,19 @@ async def frame(request: Request) -> Response:
 
 @router.post("/templates/{name:path}/preview", dependencies=VIEWER)
 async def preview(request: Request, name: str) -> Response:
-    """The mail of what stands in the editor, and everything that is wrong with it."""
-    draft = await _draft(request)
+    """The mail of what stands in the editor, and everything that is wrong with it. A shared file is seen in the mail
+    of a template that uses it."""
+    desk, draft = office_of(request).desk, await _draft(request)
+    shown = draft.through or "" if is_shared(name) else name
     source, faults = source_of(draft.files)
+    if is_shared(name):
+        source = (await desk.whole(shown, None)).source
+        source = replace(source, shared={**source.shared, name: "".join(draft.files.values())})
     if faults:
         return Json({"marks": marks(name, faults, "error"), "mail": None})
     try:
-        made = await office_of(request).desk.preview(
-            name, source, version=None, data=None, sample=draft.sample, locale=draft.locale, timezone=None
+        made = await desk.preview(
+            shown, source, version=None, data=None, sample=draft.sample, locale=draft.locale, timezone=None
         )
     except NotFound:
         raise
@@ -153,7 +161,8 @@ async def editor(request: Request, name: str, user: Viewer) -> Response:
     shown = number_in(request.query_params.get("version"), {one.number for one in versions}) or newest
     whole = await desk.whole(name, shown)
     state = state_of(whole.version, (await desk.published()).get(name))
-    return _editor_page(request, user, name, files_of(whole), whole, newest, state)
+    users = await desk.users(name) if is_shared(name) else ()
+    return _editor_page(request, user, name, files_of(whole), whole, newest, state, users)
 
 
 def _editor_page(
@@ -164,6 +173,7 @@ def _editor_page(
     whole: Whole | None = None,
     newest: int | None = None,
     state: str = "draft",
+    users: Sequence[str] = (),
 ) -> Response:
     office = office_of(request)
     writable = user.may("editor") and office.templates_folder is None
@@ -176,6 +186,7 @@ def _editor_page(
         version_state=state,
         newest=newest,
         shared=is_shared(name),
+        seen=bool(users) or not is_shared(name),
         writable=writable,
         folder=office.templates_folder,
         team=office.team,
@@ -190,6 +201,7 @@ def _editor_page(
             "filters": list(FILTERS.items()),
             "root": settings.get("locale", "en"),
             "shared": is_shared(name),
+            "users": users,
             "writable": writable,
             "clipped": CLIPPED,
         },

@@ -18,6 +18,7 @@ let onto = page.onto
 let unsaved = page.shown === null
 let asked = 0
 let contract = page.contract
+const seen = !page.shared || page.users.length > 0 // a shared text is seen in the mail of a template that uses it
 const here = `/admin/templates/${page.name}`
 
 // ---- files, by locale
@@ -171,7 +172,7 @@ function showProblems() {
         view.focus()
       })
       item.append(link, " ")
-    }
+    } else if (one.path) item.append(`${one.path}:${one.line} `)
     item.append(one.message)
     return item
   }))
@@ -202,18 +203,19 @@ function changed() {
 
 function samples() {
   const select = $("sample")
-  const names = [...states.keys()].filter((path) => path.startsWith("samples/")).map((path) => path.slice(8, -5)).sort()
+  const names = page.shared ? page.users : [...states.keys()].filter((path) => path.startsWith("samples/")).map((path) => path.slice(8, -5)).sort()
   const kept = names.includes(select.value) ? select.value : names.includes("default") ? "default" : names[0] ?? ""
-  select.replaceChildren(...names.map((name) => Object.assign(document.createElement("option"), { value: name, textContent: `Sample: ${name}` })))
+  select.replaceChildren(...names.map((name) => Object.assign(document.createElement("option"), { value: name, textContent: `${page.shared ? "Seen in" : "Sample"}: ${name}` })))
   select.value = kept
   return kept || null
 }
 
 async function preview() {
-  if (page.shared) return
+  if (!seen) return
   const turn = ++asked
-  const locale = localeOf(current)
-  const answer = await post(`${here}/preview`, { ...draft(), sample: samples(), locale: locale && locale !== page.root ? locale : null })
+  const locale = page.shared ? "" : localeOf(current)
+  const chosen = samples()
+  const answer = await post(`${here}/preview`, { ...draft(), ...(page.shared ? { through: chosen } : { sample: chosen }), locale: locale && locale !== page.root ? locale : null })
   if (answer.status === 401) location.reload()
   if (turn !== asked) return // a later one is under way
   if (!answer.ok) {
@@ -263,7 +265,7 @@ function showFrame() {
   form.submit()
 }
 
-if (!page.shared) {
+if (seen) {
   $("views").addEventListener("click", (event) => {
     if (!event.target.dataset.view) return
     for (const button of $("views").children) button.setAttribute("aria-pressed", String(button === event.target))
