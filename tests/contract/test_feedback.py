@@ -3,11 +3,13 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from typing import cast
 
 import pytest
 
 from notifier.domain.errors import Unavailable
-from notifier.domain.feedback import Feedback
+from notifier.domain.feedback import Feedback, Said
 from notifier.domain.notification import uuid7
 from notifier.domain.suppression import NewSuppression, SuppressionFilter
 from notifier.domain.webhook import Answer, Secret, Webhook, WebhookChange, WebhookFinish, WebhookState, new_secret
@@ -162,6 +164,25 @@ async def test_a_bounce_moves_a_recipient_and_the_notification(desk: Desk) -> No
     assert (await desk.timeline(id_)).count("email.bounced") == 1
     (one,) = await desk.store.find_suppressions("a@x.test")
     assert (one.scope, one.reason) == ("all", "bounced")
+
+
+_RANK = {"sent": 0, "delivered": 1, "bounced": 2, "complained": 2}
+
+
+async def test_no_order_of_reports_improves_or_erases_a_status(desk: Desk) -> None:
+    """Every order of four, some told twice: who complained has complained, whatever comes late."""
+    for said in permutations(("delivered", "bounced", "complained", "delayed")):
+        id_ = await sent(desk, "a@x.test")
+        seen = ["sent"]
+        for word in (*said, said[0]):
+            heard = Feedback(cast(Said, word), "dsn", notification=id_, address_keys=("a@x.test",))
+            await desk.store.hear(heard)
+            seen.append(await desk.status(id_))
+        ranks = [_RANK[status] for status in seen]
+        assert ranks == sorted(ranks), (said, seen)
+        final = next(status for status in seen if _RANK[status] == 2)
+        assert seen[seen.index(final) :] == [final] * (len(seen) - seen.index(final))
+        await desk.store.lift_suppressions("a@x.test", None)
 
 
 async def test_whatever_a_server_wrote_is_stored(desk: Desk) -> None:

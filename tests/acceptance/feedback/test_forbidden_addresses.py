@@ -1,7 +1,11 @@
 """Whatever somebody writes as the URL of an endpoint, nothing of ours is reached by it: a canary would hear of it."""
 
+import asyncio
+import ssl
+
 import pytest
 
+from notifier.capture.tls import client_context, server_context
 from notifier.webhooks.networks import Networks
 from notifier.webhooks.transport import Forbidden, Http
 from tests.acceptance.feedback.conftest import Endpoint, answered
@@ -104,3 +108,48 @@ async def test_a_redirect_is_not_followed_and_the_environments_proxy_not_asked(
     assert "cookie" not in endpoint.received[1].headers
     assert endpoint.received[1].headers["host"] == f"127.0.0.1:{endpoint.port}"
     assert another.connections == 0
+
+
+async def test_a_name_is_looked_at_again_for_each_connection(endpoint: Endpoint) -> None:
+    """What was checked is good for the connection that was made to it, and for no other."""
+    addresses = iter(["127.0.0.1", "10.0.0.1"])
+
+    async def moving(_host: str, _port: int) -> list[str]:
+        return [next(addresses)]
+
+    http = Http(Networks(["127.0.0.1/32"]), resolver=moving)
+    url = f"http://moving.example:{endpoint.port}/"
+    for _ in range(2):  # over one connection
+        assert (await http.exchange("POST", url))[0] == 200
+    endpoint.answers = [b""]
+    with pytest.raises(Forbidden):
+        await http.exchange("POST", url)
+    await http.aclose()
+    assert endpoint.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "trusted", "taken"),
+    [("hook.example", True, True), ("other.example", True, False), ("127.0.0.1", True, False),
+     ("hook.example", False, False)],
+)  # fmt: skip
+async def test_tls_is_for_the_name_and_not_for_the_address(
+    monkeypatch: pytest.MonkeyPatch, host: str, trusted: bool, taken: bool
+) -> None:
+    async def here(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    if trusted:
+        monkeypatch.setattr(ssl, "create_default_context", lambda: client_context(("hook.example",)))
+    heard = Endpoint()
+    server = await asyncio.start_server(heard.serve, "127.0.0.1", 0, ssl=server_context(("hook.example",)))
+    url = f"https://{host}:{server.sockets[0].getsockname()[1]}/"
+    http = Http(Networks(["127.0.0.0/8"]), resolver=here)
+    if taken:
+        assert (await http.exchange("POST", url))[0] == 200
+    else:
+        with pytest.raises(OSError, match="certificate verify failed"):
+            await http.exchange("POST", url)
+    await http.aclose()
+    server.close()
+    assert len(heard.received) == taken
