@@ -40,7 +40,7 @@ ONE_ROOM_ONLY = {
     "pydantic_settings": {"settings"},
     "jinja2": {"templating", "capture", "web"},
     "fastapi": {"web", "app", "capture"},
-    "httpx2": {"client", "cli", "demo", "webhooks"},
+    "httpx2": {"client", "cli", "demo", "testing", "webhooks"},
     "httpcore2": {"webhooks"},
 }
 """One library, one room: a change of library is a change of one place."""

@@ -112,9 +112,17 @@ class MessageStore(Sequence[Captured]):
                     if self._closed:
                         break
                     await bell.wait()
-        waited = "before the server stopped" if self._closed else f"within {timeout:g} s"
+        raise self._none(wanted, "before the server stopped" if self._closed else f"within {timeout:g} s")
+
+    def take(self, wanted: Filter) -> Captured:
+        """The first message that matches, of those that came. Raises `NoSuchMail`."""
+        if found := next(iter(self.find(wanted)), None):
+            return found
+        raise self._none(wanted, "of what was sent")
+
+    def _none(self, wanted: Filter, waited: str) -> NoSuchMail:
         near = [(message, reason) for message, reason in self._judged(wanted) if reason is not None]
-        raise NoSuchMail(str(wanted), waited, near, self.dropped)
+        return NoSuchMail(str(wanted), waited, near, self.dropped)
 
     @contextmanager
     def watch(self) -> Iterator[asyncio.Event]:

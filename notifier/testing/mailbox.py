@@ -83,16 +83,16 @@ class Mailbox(CaptureThread):
         template: str | None = None,
         reference: str | None = None,
         after: datetime | str | None = None,
-        timeout: float = 5.0,
+        timeout: float = 10.0,
     ) -> Mail:
         """The first mail that fits, of those that came and those that come within `timeout` seconds.
 
         `subject` is a regular expression to be found in it, `after` a time or the id of a mail. Raises `NoSuchMail`
         with a table of what did come and why each did not fit, and with the folder where all of it is kept.
         """
-        wanted = _filter(notification, to, subject, template, reference, after)
+        asked = wanted(notification, to, subject, template, reference, after)
         try:
-            return Mail.of(self._run(self.messages.store.wait_for(wanted, timeout=timeout)), self.ledger)
+            return Mail.of(self._run(self.messages.store.wait_for(asked, timeout=timeout)), self.ledger)
         except NoSuchMail as error:
             raise self._with_files(error) from None
 
@@ -105,12 +105,12 @@ class Mailbox(CaptureThread):
         template: str | None = None,
         reference: str | None = None,
         after: datetime | str | None = None,
-        timeout: float = 5.0,  # noqa: ASYNC109 -- as in `wait_for`
+        timeout: float = 10.0,  # noqa: ASYNC109 -- as in `wait_for`
     ) -> Mail:
         """`wait_for` for async tests whose loop has to go on meanwhile."""
-        wanted = _filter(notification, to, subject, template, reference, after)
+        asked = wanted(notification, to, subject, template, reference, after)
         try:
-            return Mail.of(await self.messages.store.wait_for(wanted, timeout=timeout), self.ledger)
+            return Mail.of(await self.messages.store.wait_for(asked, timeout=timeout), self.ledger)
         except NoSuchMail as error:
             raise self._with_files(error) from None
 
@@ -126,12 +126,12 @@ class Mailbox(CaptureThread):
         within: float = 0.0,
     ) -> None:
         """That no such mail came, nor comes `within` so many seconds."""
-        wanted = _filter(notification, to, subject, template, reference, after)
+        asked = wanted(notification, to, subject, template, reference, after)
         try:
-            came = self._run(self.messages.store.wait_for(wanted, timeout=within))
+            came = self._run(self.messages.store.wait_for(asked, timeout=within))
         except NoSuchMail:
             return
-        raise AssertionError(f"a mail came that should not ({wanted}): {came.subject!r} to {', '.join(came.rcpt_tos)}")
+        raise AssertionError(f"a mail came that should not ({asked}): {came.subject!r} to {', '.join(came.rcpt_tos)}")
 
     def _with_files(self, error: NoSuchMail) -> NoSuchMail:
         self._kept.mkdir(parents=True, exist_ok=True)
@@ -142,7 +142,7 @@ class Mailbox(CaptureThread):
         return error
 
 
-def _filter(
+def wanted(
     notification: str | None,
     to: str | None,
     subject: Pattern | None,
@@ -150,6 +150,7 @@ def _filter(
     reference: str | None,
     after: datetime | str | None,
 ) -> Filter:
+    """The filter of these; `subject` is a regular expression. ValueError for one that is none."""
     pattern = re.compile(subject) if isinstance(subject, str) else subject
     return Filter(
         notification=notification, to=to, subject=pattern, template=template, reference=reference, after=after

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
     from notifier.client import Notifier
+    from notifier.client.exchange import Steps
     from notifier.testing.mailbox import Mailbox
+    from notifier.testing.outbox import Outbox
     from notifier.testing.server import NotifierServer, WarmProcess
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -100,3 +104,21 @@ def notifier_client(notifier_server: "NotifierServer") -> "Iterator[Notifier]":
     """A client of `notifier_server`; ``notifier_server.async_client()`` makes one for asyncio."""
     with notifier_server.client() as client:
         yield client
+
+
+@pytest.fixture
+def notifier_outbox(notifier_templates: Path | None, monkeypatch: pytest.MonkeyPatch) -> "Outbox":
+    """Everything that `Notifier` and `AsyncNotifier` send during this test, wherever they were made and whatever
+    service they are meant for: judged and rendered as the service would, and laid here. No sockets."""
+    from notifier.app import shipped_templates
+    from notifier.client import AsyncNotifier, Notifier
+    from notifier.testing.outbox import Outbox
+
+    outbox = Outbox(notifier_templates or shipped_templates())
+
+    async def run(_client: AsyncNotifier, steps: "Steps[T]") -> "T":
+        return outbox.run(steps)
+
+    monkeypatch.setattr(Notifier, "_run", lambda _client, steps: outbox.run(steps))
+    monkeypatch.setattr(AsyncNotifier, "_run", run)
+    return outbox
