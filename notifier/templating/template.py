@@ -88,6 +88,7 @@ class Template:
         self.options: TemplateOptions = bundle.options
         self.environment = environment
         self.variants = variants
+        self._root = variants[locale_tag(self.options.locale)]
         self.samples = samples
         self.declared = declared
         self._infer = infer
@@ -174,12 +175,11 @@ class Template:
     def _variant(self, locale: str | None) -> tuple[Variant, str]:
         """The variant for a locale, and the locale that numbers and dates are written in: the asked one where the
         words are of its language, else the words' own."""
-        root = self.options.locale
         if locale is not None:
             for tag in locale_chain(locale):
                 if (variant := self.variants.get(tag)) is not None:
                     return variant, locale_tag(locale)
-        return self.variants[locale_tag(root)], root
+        return self._root, self.options.locale
 
     def _rendered(self, data: Mapping[str, Any], variant: Variant, run: Run) -> Rendered:
         token = RUN.set(run)
