@@ -5,12 +5,8 @@ import os
 import pty
 import re
 import signal
-import socket
 import subprocess
-import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +16,7 @@ from notifier.testing.mailbox import Mailbox
 from notifier.testing.server import NotifierServer
 from tests.acceptance.cli.conftest import Command
 from tests.support.command import PROGRAM, environment
+from tests.support.lossy import lossy
 
 ROWS = 1030
 """More than one request holds, which is a thousand."""
@@ -125,58 +122,20 @@ def test_a_terminal_sees_progress(settings: dict[str, str], tmp_path: Path) -> N
     assert re.search(rb"people\.csv.*100%", drawn, re.DOTALL), drawn
 
 
-@contextmanager
-def interrupting(server: NotifierServer, process: "list[subprocess.Popen[bytes]]", *, request: int) -> Iterator[str]:
-    """A way to the service that kills the process when the service has answered this request (from 1 on), and before
-    the process hears of it."""
-    host, _, port = server.url.removeprefix("http://").partition(":")
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def carry() -> None:
-            near, _ = listening.accept()
-            with near, socket.create_connection((host, int(port))) as far:
-                for number in range(1, request + 1):
-                    _pass_on(near, far)
-                    answer = far.recv(65536)
-                    if number == request:
-                        process[0].send_signal(signal.SIGKILL)
-                        process[0].wait()
-                        return
-                    near.sendall(answer + _rest(far, answer))
-
-        thread = threading.Thread(target=carry, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        thread.join(30)
-
-
-def _pass_on(near: socket.socket, far: socket.socket) -> None:
-    """One request, whole."""
-    asked = near.recv(65536)
-    while b"\r\n\r\n" not in asked:
-        asked += near.recv(65536)
-    far.sendall(asked + _rest(near, asked))
-
-
-def _rest(source: socket.socket, begun: bytes) -> bytes:
-    """What is missing of a message of which this came already."""
-    head, _, body = begun.partition(b"\r\n\r\n")
-    length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
-    missing = int(length[1]) - len(body) if length else 0
-    pieces = []
-    while missing > 0:
-        pieces.append(source.recv(min(missing, 1 << 20)))
-        missing -= len(pieces[-1])
-    return b"".join(pieces)
-
-
 def test_a_run_that_was_killed_goes_on_and_nobody_gets_a_second_mail(
     notifier: Command, notifier_server: NotifierServer, notifier_client: Notifier, notifier_mail: Mailbox,
     settings: dict[str, str], tmp_path: Path,
 ) -> None:  # fmt: skip
     named = people(tmp_path, ROWS, "killed.test")
     started: list[subprocess.Popen[bytes]] = []
-    with interrupting(notifier_server, started, request=2) as url:
+
+    def kill(request: int) -> bool:
+        if request == 2:
+            started[0].kill()
+            started[0].wait()
+        return request == 2
+
+    with lossy(notifier_server.url, kill) as url:
         command = [PROGRAM, "send", "hello", "--csv", "people.csv", "--url", url]
         started.append(subprocess.Popen(command, cwd=tmp_path, env=environment(**settings)))
         assert started[0].wait(60) == -signal.SIGKILL

@@ -1,9 +1,8 @@
 """The client against the real service, blocking and async."""
 
 import inspect
-import socket
-import threading
-from collections.abc import Iterator
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -17,10 +16,12 @@ from notifier.client import (
     NotFound,
     Notifier,
     Unauthenticated,
+    Unreachable,
     attachment,
 )
 from notifier.testing.mailbox import Mailbox
 from notifier.testing.server import NotifierServer
+from tests.support.lossy import lossy
 
 RESET = {"reset_url": "https://app.test/reset"}
 
@@ -31,7 +32,7 @@ def test_a_notification_from_send_to_its_end(notifier_client: Notifier, notifier
         reference="r-1", tags=["reset"], metadata={"user": "42"}, from_="Desk <desk@x.test>",
     )  # fmt: skip
     assert (sent.status, sent.final, sent.replayed) == ("queued", False, False)
-    final = notifier_client.wait_until_final(sent.id, timeout=10)
+    final = notifier_client.wait_until_final(sent.id, timeout=60)
     assert (final.status, final.attempts, final.reference, final.tags) == ("sent", 1, "r-1", ("reset",))
     assert [(one.email, one.name, one.kind, one.status) for one in final.recipients] == [
         ("zoe@x.test", "Zoë", "to", "sent"),
@@ -147,35 +148,64 @@ def test_both_clients_have_the_same_calls() -> None:
     assert blocking == awaiting
 
 
-@pytest.fixture
-def flaky(notifier_server: NotifierServer) -> Iterator[str]:
-    """A way to the service on which the first answer is lost."""
-    host, port = notifier_server.url.removeprefix("http://").split(":")
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def carry() -> None:
-            for lost in (True, False):
-                near, _ = listening.accept()
-                with near, socket.create_connection((host, int(port))) as far:
-                    asked = b""
-                    while not asked.endswith(b"}"):  # head and body come in pieces
-                        piece = near.recv(65536)
-                        far.sendall(piece)
-                        asked += piece
-                    answer = far.recv(65536)
-                    if not lost:
-                        near.sendall(answer)
-
-        thread = threading.Thread(target=carry, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        thread.join(5)
-
-
-def test_a_lost_answer_sends_nothing_twice(
-    flaky: str, notifier_client: Notifier, notifier_server: NotifierServer
-) -> None:
-    with Notifier(flaky, notifier_server.key) as client:
+def test_a_lost_answer_sends_nothing_twice(notifier_client: Notifier, notifier_server: NotifierServer) -> None:
+    with (
+        lossy(notifier_server.url, lambda request: request == 1) as url,
+        Notifier(url, notifier_server.key, timeout=60) as client,
+    ):
         sent = client.send("password-reset", to="a@x.test", data=RESET)
     assert sent.replayed
     assert [one.id for one in notifier_client.list()] == [sent.id]
+
+
+def test_a_lost_answer_to_a_batch_sends_nothing_twice(
+    notifier_client: Notifier, notifier_server: NotifierServer
+) -> None:
+    with (
+        lossy(notifier_server.url, lambda request: request in (1, 2)) as url,
+        Notifier(url, notifier_server.key, timeout=60) as client,
+    ):
+        people = [{"to": f"p{n}@x.test", "data": RESET} for n in range(20)]
+        done = client.send_batch(people, defaults={"template": "password-reset"})
+    assert all(item.notification and item.notification.replayed for item in done)
+    assert len(list(notifier_client.list())) == 20
+
+
+def test_what_is_not_safe_to_repeat_is_not_repeated(notifier_client: Notifier, notifier_server: NotifierServer) -> None:
+    asked: list[int] = []
+
+    def lost(request: int) -> bool:
+        asked.append(request)
+        return True
+
+    with (
+        lossy(notifier_server.url, lost) as url,
+        Notifier(url, notifier_server.key, timeout=60) as client,
+        pytest.raises(Unreachable, match="POST /v1/keys"),
+    ):
+        client.create_key("mine")
+    assert asked == [1]
+
+
+def test_a_preview_is_rendered_by_the_service(notifier_client: Notifier) -> None:
+    shown = notifier_client.preview("password-reset", RESET)
+    assert shown.subject == "Reset your password"
+    assert RESET["reset_url"] in (shown.html or "")
+    assert notifier_client.preview("password-reset", sample="default").text
+
+
+def test_a_batch_is_read_as_it_is_sent_and_tells_its_progress(notifier_client: Notifier) -> None:
+    counts: list[tuple[int, int]] = []
+    people = ({"to": f"p{n}@x.test", "data": RESET} for n in range(30))  # nobody has to hold all of it
+    notifier_client.send_batch(
+        people,
+        defaults={"template": "password-reset"},
+        progress=lambda done, latest: counts.append((done, len(latest))),
+    )
+    assert counts == [(30, 30)]
+
+
+def test_the_client_imports_nothing_of_the_server() -> None:
+    code = "import sys, notifier.client; print(*(m for m in sys.modules if m.startswith('notifier')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {module for module in done.stdout.split() if not module.startswith("notifier.client")} == {"notifier"}
