@@ -1,6 +1,8 @@
 """`notifier send` and `notifier status`."""
 
 import json
+import signal
+import socket
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -160,3 +162,18 @@ def test_a_service_that_is_away_is_one_sentence(notifier: Command) -> None:
     assert (away.code, away.out) == (1, "")
     assert "the service cannot be reached" in away.err
     assert len(away.err.splitlines()) == 1
+
+
+def test_an_interrupted_command_ends_with_130_and_without_a_trace(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = "http://{}:{}".format(*silent.getsockname())
+        process = subprocess.Popen(
+            [PROGRAM, "status", "some-id", "--url", url, "--key", "some-key"],
+            cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        asking, _ = silent.accept()
+        with asking:
+            asking.recv(1)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "")
