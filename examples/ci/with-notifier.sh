@@ -28,5 +28,6 @@ NOTIFIER_INBOX=$(sed -n 's|^ *inbox  *\(http[^ ]*\)$|\1|p' "$log")
 NOTIFIER_URL=${NOTIFIER_INBOX%/inbox}
 export NOTIFIER_URL NOTIFIER_INBOX
 notifier ready >/dev/null
+echo "notifier's inbox: $NOTIFIER_INBOX" >&2
 
 "$@"

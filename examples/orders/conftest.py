@@ -2,13 +2,15 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
-from orders.app import create_app
+from orders.app import from_environment
 
 from notifier.testing.server import NotifierServer
 
 
 @pytest.fixture
-def shop(notifier_server: NotifierServer) -> Iterator[TestClient]:
+def shop(notifier_server: NotifierServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """The shop, beside a notifier of this test's own that has the templates of this project."""
-    with TestClient(create_app(notifier_server.url, notifier_server.key)) as client:
+    monkeypatch.setenv("NOTIFIER_URL", notifier_server.url)
+    monkeypatch.setenv("NOTIFIER_API_KEY", notifier_server.key)
+    with TestClient(from_environment()) as client:
         yield client

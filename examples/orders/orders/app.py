@@ -1,5 +1,6 @@
 """The shop's HTTP API. It keeps its orders in memory; what it is about is the mail."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -50,9 +51,13 @@ class Order(NewOrder):
         }
 
 
-def create_app(notifier_url: str, notifier_key: str) -> FastAPI:
+def from_environment() -> FastAPI:
+    """For ``uvicorn --factory orders.app:from_environment``."""
+    return create_app(AsyncNotifier(os.environ["NOTIFIER_URL"], os.environ["NOTIFIER_API_KEY"]))
+
+
+def create_app(notifier: AsyncNotifier) -> FastAPI:
     orders: dict[str, Order] = {}
-    notifier = AsyncNotifier(notifier_url, notifier_key)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
