@@ -38,7 +38,7 @@ class Endpoint:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/hook"
 
-    async def until(self, count: int, seconds: float = 15.0) -> list[Received]:
+    async def until(self, count: int, seconds: float = 30.0) -> list[Received]:
         """Waits until so many requests came."""
         async with asyncio.timeout(seconds), self._news:
             await self._news.wait_for(lambda: len(self.received) >= count)

@@ -89,7 +89,7 @@ async def test_a_name_that_cannot_be_looked_up_delays_nobody_else(
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    http = Http(HERE)
+    http = Http(HERE, timeout=60.0)
     hanging = [
         asyncio.create_task(http.exchange("POST", f"http://hangs-{n % 20}.example:{endpoint.port}/")) for n in range(80)
     ]
