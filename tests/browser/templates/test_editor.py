@@ -85,6 +85,51 @@ async def test_names_are_completed_as_deep_as_the_data_goes_and_inside_loops(mad
     assert (await source(page)).startswith('{{ order.total|money("EUR")}}')
 
 
+SCOPES = """async (script) => {
+  const { inScope, listed, merged, ofSchema, ofValue, written } = await import(script)
+  const keys = merged(
+    ofSchema({
+      type: "object", $defs: { one: { properties: { price: { type: "number" } } } },
+      properties: {
+        orders: { type: "array", items: { properties: { rows: { type: "array", items: { $ref: "#/$defs/one" } } } } },
+      },
+    }),
+    ofValue({ by_day: { mon: { sum: 1 }, tue: { sum: 2 } }, tags: ["a"] }),
+  ).keys
+  const names = (before) => Object.entries(inScope(before, keys))
+    .filter(([name]) => !(name in keys)).map(([name, tree]) => `${name}: ${Object.keys(tree.keys)}`)
+  return {
+    listed: listed(keys).map((one) => one.path),
+    inner: names("{% for order in orders %}{% for row in order.rows %}").filter((one) => !one.startsWith("loop")),
+    over: names("{% for order in orders %}{% for row in order.rows %}{% endfor %}{% endfor %}"),
+    pairs: names("{%- for day, of in by_day.items() -%}").filter((one) => !one.startsWith("loop")),
+    set: names("{% set monday = by_day.mon %}"),
+    nested: written("orders[].rows[].price", "", keys),
+    known: written("orders[].rows[].price", "{% for o in orders %}", keys),
+    plain: written("tags", "", keys),
+  }
+}"""
+
+
+async def test_what_can_be_named_follows_loops_pairs_and_names_given(house: House, sign_in: Open) -> None:
+    page = await sign_in()
+    await page.goto("/admin/templates/hello")
+    script = await page.locator("script[type=module]").get_attribute("src")
+    assert script is not None
+    found = await page.evaluate(SCOPES, script.replace("editor.js", "variables.js"))
+    assert found == {
+        "listed": ["by_day.mon.sum", "by_day.tue.sum", "tags", "orders", "orders[].rows", "orders[].rows[].price"],
+        "inner": ["order: rows", "row: price"],
+        "over": [],
+        "pairs": ["day: ", "of: sum"],
+        "set": ["monday: sum"],
+        "nested": "{% for order in orders %}\n{% for row in order.rows %}\n{{ row.price }}|\n"
+        "{% endfor %}\n{% endfor %}\n",
+        "known": "{% for row in o.rows %}\n{{ row.price }}|\n{% endfor %}\n",
+        "plain": "{% for tag in tags %}\n{{ tag }}|\n{% endfor %}\n",
+    }
+
+
 async def test_variables_and_filters_are_inserted_from_a_menu_without_a_mouse(made: Made, sign_in: Open) -> None:
     page = await sign_in()
     await edit(page, await made())

@@ -19,6 +19,7 @@ async def test_a_draft_is_published_after_its_callers_were_thought_of_and_rolled
     await write(page, "<p>Dear {{ name }}, your order {{ order_id }}.</p>\n")
     await page.keyboard.press("Control+s")
     await expect(page.locator("#saying")).to_contain_text("Saved as draft 2")
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("version 2, draft")
     await page.get_by_role("link", name="Publish").click()
     told = page.get_by_role("listitem")
     await expect(told.filter(has_text="Callers must now send order_id; 1 of the last 1 did not.")).to_be_visible()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from notifier.templating import read_folder
-from notifier.templating.child import DEADLINE, Workshop
+from notifier.templating.child import PATIENCE, Workshop
 
 MARK = "ESCAPED"
 _CHAIN = "__class__.__mro__[1].__subclasses__()"
@@ -247,7 +247,7 @@ async def test_a_hostile_template_is_refused_in_time(workshop: Workshop, at: dat
     assert checked.faults
     assert checked.html is None
     assert MARK not in str(checked)
-    assert time.monotonic() - started < DEADLINE + 1  # the process may have to be started first
+    assert time.monotonic() - started < PATIENCE + 10  # the process may have to be started first, on a busy machine
 
 
 async def test_what_is_refused_is_refused_for_its_own_sake(workshop: Workshop, at: datetime) -> None:

@@ -293,6 +293,9 @@ async function save(after) {
     onto = told.version
     if (page.shown === null) return location.assign(here)
     page.shown = told.version
+    const state = told.published ? "published" : "draft"
+    $("version").textContent = `version ${told.version}, ${state}`
+    $("version").className = `status ${state}`
     $("saying").textContent = told.published ? `Version ${told.version} says the same and is published` : `Saved as draft ${told.version}`
     $("to-publish").href = `${here}/publish/${told.version}`
     return true

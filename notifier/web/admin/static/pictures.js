@@ -3,8 +3,9 @@
 /** Uploads one file. Answers { ok, message } or { ok, name, url, publish }. */
 export async function upload(file, name = file.name, query = "") {
   const answer = await fetch(`/admin/pictures/${encodeURIComponent(name)}${query}`, { method: "POST", headers: { accept: "application/json", "content-type": "application/octet-stream" }, body: file })
-  const told = answer.headers.get("content-type")?.includes("json") ? await answer.json() : { message: answer.status === 413 ? "this file is too large; 1 MB is the most" : "it could not be uploaded" }
-  return { ok: answer.ok, ...told }
+  const told = answer.headers.get("content-type")?.includes("json") ? await answer.json() : {}
+  const message = answer.status === 413 ? "this picture is too large, and 1 MB is the most" : "it could not be uploaded"
+  return { ok: answer.ok, message, ...told }
 }
 
 /** The dialog. `editor` is { view(), path(), say(), changed(), writable, here }. */

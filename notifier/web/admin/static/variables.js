@@ -100,5 +100,5 @@ export function written(path, before, keys) {
   const inside = written([`${name}.${rest[0]}`, ...rest.slice(1)].join("[]."), before, { ...names, [name]: tree?.item ?? leaf() })
   return item ? inside : loop(list, name, inside)
 }
-const loop = (list, name, inside) => `{% for ${name} in ${list} %}\n${inside}\n{% endfor %}\n`
+const loop = (list, name, inside) => `{% for ${name} in ${list} %}\n${inside.trimEnd()}\n{% endfor %}\n`
 const singular = (word) => (/ies$/.test(word) ? word.replace(/ies$/, "y") : /[^s]s$/.test(word) ? word.slice(0, -1) : `one_${word}`)
