@@ -16,7 +16,7 @@ from notifier.domain.notification import uuid7
 from notifier.domain.usage import Usage
 from notifier.store import keys, overview
 from notifier.store import usage as uses
-from notifier.store.acceptance import insert_or_ignore
+from notifier.store.dialect import insert_or_ignore
 from notifier.store.engine import Database, Tx
 from notifier.store.tables import admin_user, audit, session
 

@@ -9,11 +9,10 @@ from sqlalchemy import ColumnElement, RowMapping, bindparam, delete, insert, lit
 from notifier.domain.delivery import Moved, NewEvent
 from notifier.domain.lifecycle import OPEN, NotificationStatus, Status, settled
 from notifier.domain.notification import Notification, Recipient
-from notifier.store.acceptance import ended_row
 from notifier.store.dialect import among
 from notifier.store.engine import Tx
 from notifier.store.outbox import add_events
-from notifier.store.rows import Row, event_row, notification_of, recipient_of
+from notifier.store.rows import Row, ended_row, event_row, notification_of, recipient_of
 from notifier.store.tables import delivery, ended, notification, pause, recipient
 
 d = delivery.c
@@ -112,7 +111,7 @@ class Changes:
 
     def end_row(self, id_: str, project: str, status: NotificationStatus, attempts: int, lease_no: int) -> None:
         """Takes the row off the hot table."""
-        self._ended.append(ended_row(id_, project, status, attempts, lease_no, self._tx))
+        self._ended.append(ended_row(id_, project, status, attempts, lease_no, self._tx.now))
 
     def requeue(
         self, id_: str, *, due_at: datetime, attempts: int, give_up_at: datetime | None, crashes: int = 0

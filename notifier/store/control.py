@@ -10,8 +10,8 @@ from notifier.domain.errors import Conflict, Fault, NotFound
 from notifier.domain.lifecycle import RETRYABLE, Status
 from notifier.domain.listing import Pause
 from notifier.domain.notification import Notification
-from notifier.store.acceptance import insert_or_ignore
 from notifier.store.changes import PAUSED, Changes, load
+from notifier.store.dialect import insert_or_ignore
 from notifier.store.engine import Tx
 from notifier.store.listing import statuses
 from notifier.store.rows import Row, delivery_row

@@ -4,13 +4,22 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Boolean, Dialect, Text, TypeDecorator, bindparam
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import Boolean, Dialect, Table, Text, TypeDecorator, bindparam
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
+
+from notifier.store.transaction import Tx
+
+
+def insert_or_ignore(tx: Tx, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """``INSERT ... ON CONFLICT DO NOTHING`` in the dialect of the transaction's database."""
+    if tx.connection.dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
 
 
 class among(FunctionElement[bool]):

@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, and_, bindparam, insert, select, update
 
 from notifier.domain.key import Key
 from notifier.domain.notification import uuid7
-from notifier.store.acceptance import insert_or_ignore
+from notifier.store.dialect import insert_or_ignore
 from notifier.store.engine import Tx
 from notifier.store.tables import api_key, audit, project
 

@@ -26,7 +26,6 @@ from notifier.domain.delivery import LAST_CRASH, Claimed, Finish, Lane, Moved, N
 from notifier.domain.lifecycle import OPEN, Status, settled
 from notifier.domain.notification import Notification
 from notifier.store import suppression
-from notifier.store.acceptance import Suppressions, suppression_reason, suppressions_of
 from notifier.store.changes import CLAIMED, QUEUED, Changes, load, pause_of, pauses_of, with_moves
 from notifier.store.dialect import among
 from notifier.store.engine import Tx
@@ -151,7 +150,7 @@ def _sendable(tx: Tx, rows: Sequence[RowMapping]) -> list[Claimed]:
     notifications = load(tx, [row["id"] for row in rows])
     pauses = pauses_of(tx)
     open_keys = {r.address_key for one in notifications.values() for r in one.recipients if r.status in OPEN}
-    suppressions = suppressions_of(tx, open_keys)
+    suppressions = suppression.reasons(tx, open_keys)
     changes = Changes(tx)
     ready: list[Claimed] = []
     for row in sorted(rows, key=lambda row: (row["due_at"], row["id"])):
@@ -181,12 +180,12 @@ def _sendable(tx: Tx, rows: Sequence[RowMapping]) -> list[Claimed]:
 
 
 def _without_suppressed(
-    changes: Changes, one: Notification, row: RowMapping, suppressions: Suppressions
+    changes: Changes, one: Notification, row: RowMapping, suppressions: suppression.Reasons
 ) -> Notification:
     reasons = {
         r.n: reason
         for r in one.recipients
-        if r.status in OPEN and (reason := suppression_reason(suppressions, r.address_key, one.category))
+        if r.status in OPEN and (reason := suppression.reason_against(suppressions, r.address_key, one.category))
     }
     if not reasons:
         return one

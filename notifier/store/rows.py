@@ -140,3 +140,7 @@ def event_row(
         "recipient": recipient,
         "detail": detail,
     }
+
+
+def ended_row(id_: str, project: str, status: str, attempts: int, lease_no: int, at: datetime) -> Row:
+    return {"id": id_, "project": project, "status": status, "attempts": attempts, "lease_no": lease_no, "at": at}

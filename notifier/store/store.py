@@ -30,6 +30,7 @@ from notifier.store import (
     control,
     feedback,
     gauge,
+    idempotency,
     keys,
     listing,
     queue,
@@ -110,7 +111,7 @@ class Store:
 
     async def forget(self, idempotency_ttl: float) -> int:
         """Drops idempotency keys past their life (seconds); answers how many."""
-        return await self._database.write(lambda tx: acceptance.forget(tx, idempotency_ttl))
+        return await self._database.write(lambda tx: idempotency.forget(tx, idempotency_ttl))
 
     async def lanes(self) -> Mapping[tuple[str, str], tuple[int, float]]:
         """What waits, by (project, priority): rows, and seconds for which the oldest has been due."""
@@ -125,7 +126,7 @@ class Store:
         return await self._database.read(lambda tx: reading.events(tx, id_))
 
     async def earlier(self, project: str, idempotency_keys: Sequence[str], /) -> Mapping[str, Earlier]:
-        return await self._database.read(lambda tx: acceptance.earlier(tx, project, idempotency_keys))
+        return await self._database.read(lambda tx: idempotency.earlier(tx, project, idempotency_keys))
 
     async def backlog(self, limit: int, /) -> int:
         return await self._database.read(lambda tx: control.backlog(tx, limit))

@@ -1,16 +1,36 @@
 """Suppressions: added, looked up, listed, lifted. They are asked by `acceptance.py` and at each claim by `queue.py`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import RowMapping, and_, delete, or_, select, update
 
-from notifier.domain.suppression import NewSuppression, Suppressed, Suppression, SuppressionFilter
-from notifier.store.acceptance import insert_or_ignore
+from notifier.domain.suppression import ALL, NewSuppression, Suppressed, Suppression, SuppressionFilter
+from notifier.store.dialect import among, insert_or_ignore
 from notifier.store.engine import Tx
 from notifier.store.rows import Row
 from notifier.store.tables import suppression
 
 s = suppression.c
+
+_SELECT_REASONS = select(s.address_key, s.scope, s.reason).where(among(s.address_key, "keys"))
+
+Reasons = Mapping[tuple[str, str], str]
+"""Why addresses must not be written to, by (address key, scope)."""
+
+
+def reasons(tx: Tx, address_keys: Iterable[str]) -> Reasons:
+    """The reasons that stand against any of these addresses."""
+    wanted = list(address_keys)
+    if not wanted:
+        return {}
+    rows = tx.connection.execute(_SELECT_REASONS, {"keys": wanted})
+    return {(row.address_key, row.scope): row.reason for row in rows}
+
+
+def reason_against(found: Reasons, address_key: str, category: str | None) -> str | None:
+    """Why we must not write to an address, or None: one for ``all``, or one for the template's category."""
+    everything = found.get((address_key, ALL))
+    return everything or (found.get((address_key, category)) if category else None)
 
 
 def add(tx: Tx, news: Iterable[NewSuppression]) -> int:

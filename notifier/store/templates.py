@@ -7,7 +7,7 @@ from sqlalchemy import RowMapping, and_, func, insert, select, update
 
 from notifier.domain.key import TRIAL
 from notifier.domain.template import Closure, NewVersion, Published, Summary, Version
-from notifier.store.acceptance import insert_or_ignore
+from notifier.store.dialect import insert_or_ignore
 from notifier.store.engine import Tx
 from notifier.store.tables import asset, notification, project, template, template_version
 
