@@ -38,6 +38,17 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Speed:
+    """How long mail of a template took from its acceptance, or from the time that it was to be sent at, until the
+    relay had it: seconds, of so many mails."""
+
+    template: str
+    mails: int
+    median: float
+    slowest: float
+
+
+@dataclass(frozen=True, slots=True)
 class Marks:
     """What differs once something has changed: of everything, and of single notifications by id."""
 

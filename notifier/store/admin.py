@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping, delete, func, insert, select, update
 
-from notifier.domain.admin import AuditEntry, Marks, Role, Tally, User
+from notifier.domain.admin import AuditEntry, Marks, Role, Speed, Tally, User
 from notifier.domain.notification import uuid7
 from notifier.domain.usage import Usage
 from notifier.store import keys, overview
@@ -158,6 +158,10 @@ class AdminStore:
             await self._database.read(lambda tx: uses.usage(tx, known))
             if (known.complete and known.current) or time.monotonic() >= until:
                 return known
+
+    async def speeds(self, most: int) -> Sequence[Speed]:
+        """How fast the last mails went out, by template, the slowest first."""
+        return await self._database.read(lambda tx: overview.speeds(tx, most))
 
     async def marks(self, ids: Collection[str]) -> Marks:
         """What has changed since somebody looked: of everything, and of the notifications of these ids."""

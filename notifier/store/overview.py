@@ -1,21 +1,23 @@
-"""What the admin pages ask of the whole service: events counted by minute, what has changed, and projects.
+"""What the admin pages ask of the whole service: events counted by minute, how fast mail
+goes out, what has changed, and projects.
 
 Events are numbered in about the order of time, so counting walks their primary key and needs no index on time. What
 is older than a minute is counted once and kept by the caller; history is counted backwards, a piece at each look, so
 that no look takes long however much there is.
 """
 
+import statistics
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, cast, func, select
+from sqlalchemy import ColumnElement, Integer, bindparam, cast, func, select
 
-from notifier.domain.admin import Kind, Marks, Tally
+from notifier.domain.admin import Kind, Marks, Speed, Tally
 from notifier.store.changes import CLAIMED
 from notifier.store.dialect import among
 from notifier.store.engine import Tx
-from notifier.store.tables import delivery, event, pause, project
+from notifier.store.tables import delivery, ended, event, notification, pause, project
 
 REACH: Final = timedelta(days=31)
 PIECE: Final = 20_000
@@ -88,6 +90,24 @@ def _add(into: dict[tuple[int, Kind], int], counts: Mapping[tuple[int, str], int
     for (minute, type_), count in counts.items():
         place = (minute, _KINDS[type_])
         into[place] = into.get(place, 0) + count
+
+
+_RECENT = select(ended.c.id, ended.c.status, ended.c.at).order_by(ended.c.id.desc()).limit(bindparam("most")).subquery()
+_TOOK = (
+    select(notification.c.template, notification.c.created_at, notification.c.send_at, _RECENT.c.at)
+    .join(_RECENT, _RECENT.c.id == notification.c.id)
+    .where(_RECENT.c.status.in_(("sent", "delivered")), notification.c.template.is_not(None))
+)
+
+
+def speeds(tx: Tx, most: int) -> list[Speed]:
+    """Of the last `most` notifications that ended, those that were sent: by template, the slowest first."""
+    took: dict[str, list[float]] = {}
+    for template, created_at, send_at, at in tx.connection.execute(_TOOK, {"most": most}):
+        due = max(created_at, send_at) if send_at else created_at
+        took.setdefault(template, []).append(max(0.0, (at - due).total_seconds()))
+    found = [Speed(name, len(all_), statistics.median(all_), max(all_)) for name, all_ in took.items()]
+    return sorted(found, key=lambda one: one.median, reverse=True)
 
 
 _NEAR: Final = 200

@@ -36,6 +36,7 @@ from notifier.store import (
     queue,
     reading,
     schema,
+    search,
     suppression,
     templates,
     webhooks,
@@ -136,7 +137,7 @@ class Store:
 
     async def matching(self, project: str, wanted: Filter, page: Page) -> Sequence[str]:
         """The ids of the notifications that `listed` would bring."""
-        return await self._database.read(lambda tx: listing.matching(tx, project, wanted, page))
+        return await self._database.read(lambda tx: search.matching(tx, project, wanted, page))
 
     async def statuses(self, ids: Sequence[str]) -> Mapping[str, NotificationStatus]:
         return await self._database.read(lambda tx: listing.statuses(tx, ids))

@@ -325,6 +325,7 @@ webhook_delivery = Table(
     Column("created_at", Instant, nullable=False),
     _partial("ix_webhook_delivery_queue", "webhook", "due_at", "id", where="state = 'queued'"),
     _partial("ix_webhook_delivery_lease", "lease_until", where="state = 'claimed'"),
+    _partial("ix_webhook_delivery_failed", "webhook", "id", where="state = 'failed'"),
     Index("ix_webhook_delivery_webhook_id", "webhook", "id"),
 )
 

@@ -3,7 +3,7 @@ what was lost), with a queue of its own for each endpoint, so that none waits fo
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 from sqlalchemy import (
@@ -26,6 +26,7 @@ from notifier.domain.webhook import (
     DISABLED_AFTER,
     ROTATION,
     Answer,
+    DeliveryState,
     Rooms,
     Secret,
     Told,
@@ -48,6 +49,8 @@ q = webhook_delivery.c
 
 _QUEUED = q.state == literal_column("'queued'")
 _CLAIMED = q.state == literal_column("'claimed'")
+# As literals, for the partial indexes.
+_IN_STATE = {state: q.state == literal_column(f"'{state}'") for state in get_args(DeliveryState)}
 
 
 # ------------------------------------------------------------------------------------------------------ the endpoints
@@ -114,7 +117,7 @@ def deliveries(tx: Tx, id_: str, state: str | None, after: str | None, limit: in
     """The log of an endpoint, newest first."""
     statement = select(webhook_delivery, event).join(event, event.c.seq == q.event).where(q.webhook == id_)
     if state is not None:
-        statement = statement.where(q.state == state)
+        statement = statement.where(_IN_STATE[state])
     if after is not None:
         statement = statement.where(q.id < after)
     columns = statement.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL).order_by(q.id.desc()).limit(limit)

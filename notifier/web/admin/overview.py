@@ -14,6 +14,10 @@ from notifier.web.admin.sessions import VIEWER
 
 router = APIRouter()
 
+_RECENT: Final = 500
+"""Notifications that the speed of templates is taken from."""
+_SLOWEST: Final = 5
+
 ADVICE: Final[Mapping[str, str]] = {
     "unreachable": "Check MAIL_SERVER and MAIL_PORT, and that a firewall lets this machine out to them.",
     "refused": "The relay answers and does not want us: ask its operator whether this machine may submit mail.",
@@ -44,6 +48,8 @@ async def overview(request: Request, range: Range = "hour") -> Response:
         waiting=waiting,
         total=sum(lane[2] for lane in waiting),
         oldest=max((lane[3] for lane in waiting), default=0.0),
+        speeds=(await office.store.speeds(_RECENT))[:_SLOWEST],
+        recent=_RECENT,
         relay=relay_told((await services.readiness()).relay),
         pauses=[(name, one) for name in await office.store.projects() for one in await services.store.pauses(name)],
     )

@@ -23,7 +23,7 @@ class Scale:
 
 SCALES: Final[dict[Range, Scale]] = {
     "hour": Scale("Last hour", "per minute", 60, 1, "%H:%M"),
-    "day": Scale("Last day", "per half hour", 48, 30, "%a %H:%M"),
+    "day": Scale("Last day", "per hour", 24, 60, "%a %H:%M"),
     "month": Scale("Last 30 days", "per day", 30, 1440, "%d %b"),
 }
 WIDTH: Final = 240

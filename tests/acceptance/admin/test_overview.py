@@ -61,3 +61,10 @@ async def test_trouble_of_the_relay_is_told_in_its_words_with_what_to_do(house: 
     assert "554 5.7.1 Go away" in page
     assert "ask its operator" in page
     assert (await client.get(f"/admin/notifications/{sent['id']}")).status_code == 200
+
+
+async def test_how_long_mail_of_a_template_takes_is_told(house: House, visit: Visit) -> None:
+    await house.final((await house.send())["id"])
+    page = (await (await visit("admin")).get("/admin/")).text
+    table = page.partition("<h2>Slowest templates</h2>")[2].partition("</section>")[0]
+    assert re.findall(r"\?template=(\w+)", table) == ["hello"]
