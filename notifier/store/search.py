@@ -42,34 +42,41 @@ class _Set:
         return int(tx.connection.execute(select(func.count()).select_from(some)).scalar_one())
 
     def has(self, id_: Column[str]) -> ColumnElement[bool]:
-        return select(self.id).where(self.id == id_, *self.conditions).exists()
+        """Looked up for each id: the OFFSET keeps planners from making a join of it that reads the whole set."""
+        return select(self.id).where(self.id == id_, *self.conditions).offset(0).exists()
 
 
 def matching(tx: Tx, project: str, wanted: Filter, page: Page) -> list[str]:
     """The ids of a page: newest first, or with `before` the oldest of the newer ones first."""
-    sets = _sets(project, wanted)
+    sets = _sets(tx, project, wanted)
     first = sets[0] if len(sets) == 1 else min(sets, key=lambda one: one.size(tx))
     rest = _rest(tx, project, wanted)
     statement: Select[Any] = select(first.id).where(*first.conditions, *_between(first.id, wanted))
-    statement = statement.where(*(other.has(first.id) for other in sets if other is not first))
-    if rest:
-        residue = _Set(notification, n.id, rest)
-        statement = statement.where(*(rest if first.table is notification else [residue.has(first.id)]))
+    for other in sets:
+        if other is first or other.table is notification:
+            continue
+        statement = statement.where(other.has(first.id))
+    if first.table is notification:
+        statement = statement.where(*rest)
+    elif rest or sets[-1].table is notification:  # looked up once, for all that is asked of it
+        itself = sets[-1].conditions if sets[-1].table is notification else []
+        statement = statement.where(_Set(notification, n.id, [*itself, *rest]).has(first.id))
     newer = page.before is not None and page.after is None
     if page.after is not None:
         statement = statement.where(first.id < page.after)
     if page.before is not None:
         statement = statement.where(first.id > page.before)
-    # Grouped, because an address may stand in one mail twice.
-    statement = statement.group_by(first.id).order_by(first.id.asc() if newer else first.id.desc()).limit(page.limit)
+    if first.table is recipient:  # an address may stand in one mail twice
+        statement = statement.group_by(first.id)
+    statement = statement.order_by(first.id.asc() if newer else first.id.desc()).limit(page.limit)
     return list(tx.connection.execute(statement).scalars())
 
 
-def _sets(project: str, wanted: Filter) -> Sequence[_Set]:
+def _sets(tx: Tx, project: str, wanted: Filter) -> Sequence[_Set]:
     """Those that the filter names, at least one."""
     sets = []
     if wanted.status is not None:
-        sets.append(_of_status(project, wanted.status))
+        sets.append(_of_status(tx.now, project, wanted.status))
     if wanted.recipient is not None:
         address = recipient.c.address_key == wanted.recipient
         sets.append(_Set(recipient, recipient.c.notification, [address]))
@@ -85,13 +92,15 @@ def _sets(project: str, wanted: Filter) -> Sequence[_Set]:
     return sets or [_Set(notification, n.id, [ours])]
 
 
-def _of_status(project: str, status: NotificationStatus) -> _Set:
+def _of_status(now: datetime, project: str, status: NotificationStatus) -> _Set:
     if status not in OPEN_STATUSES:
         return _Set(ended, ended.c.id, [ended.c.project == project, ended.c.status == status])
     conditions = [_unread(d.project) == project]
     if status == "sending":
         return _Set(delivery, d.id, [*conditions, CLAIMED])
     conditions += [~CLAIMED, d.attempts > 0 if status == "deferred" else d.attempts == 0]
+    if status == "scheduled":
+        conditions.append(d.due_at > now)
     return _Set(delivery, d.id, conditions)
 
 

@@ -1,7 +1,7 @@
 """A database with a million notifications of the last thirty days, filled by the database itself.
 
-Every fifth address gets five mails, one gets every twentieth; 2 % failed, 20,000 are open (their time is tomorrow, so
-that nothing is sent). SQLite and PostgreSQL get the same rows, but for how each writes an id and a time.
+Every fifth address gets five mails, one gets every twentieth; 2 % failed, 20,000 are open: deferred, scheduled, and due
+but stopped, so that nothing is sent. SQLite and PostgreSQL get the same rows, but for how each writes an id and a time.
 """
 
 import json
@@ -27,6 +27,7 @@ _SQLITE: Final[Mapping[str, str]] = {
     "tomorrow": "{tomorrow} * 1000",
     "webhook": "'" + WEBHOOK.replace("-", "") + "'",
     "false": "0",
+    "json": "",
 }
 _POSTGRES: Final[Mapping[str, str]] = {
     "series": "generate_series({first}::bigint, {last}::bigint) AS series (i)",
@@ -35,6 +36,7 @@ _POSTGRES: Final[Mapping[str, str]] = {
     "tomorrow": "to_timestamp({tomorrow} / 1000.0)",
     "webhook": f"'{WEBHOOK}'::uuid",
     "false": "false",
+    "json": "::json",
 }
 _TEMPLATE: Final = "CASE WHEN i % 10000 = 7 THEN 'rare' WHEN i % 3 = 0 THEN 'receipt' ELSE 'order' END"
 _EMAIL: Final = "CASE WHEN i % 20 = 0 THEN 'support@example.com' ELSE 'reader-' || i % 200000 || '@example.com' END"
@@ -44,10 +46,11 @@ _DETAIL: Final = json.dumps({"attempt": 1, "code": 250, "enhanced": "2.0.0", "te
 
 _INSERTS: Final = (
     "INSERT INTO notification (id, project, key, mode, template, version, locale, data, sender, message_id, reference,"
-    " batch, tags, priority, on_unknown, created_at) SELECT [id], 'default', 'k', 'live', {template}, 1, 'en',"
+    " batch, tags, priority, on_unknown, send_at, created_at) SELECT [id], 'default', 'k', 'live', {template}, 1, 'en',"
     """ '{{"order": "A-1001"}}', '["shop@example.com", "Shop"]', '<' || i || '@example.com>',"""
     " CASE WHEN i % 3 = 0 THEN 'order-' || i END, CASE WHEN i % 50000 < 1000 THEN [batch] END,"
-    """ CASE WHEN i % 10000 = 7 THEN '["rare"]' WHEN i % 5 = 0 THEN '["orders"]' END, 'normal', 'retry', [at]"""
+    """ (CASE WHEN i % 10000 = 7 THEN '["rare"]' WHEN i % 5 = 0 THEN '["orders"]' END)[json], 'normal', 'retry',"""
+    " CASE WHEN i >= {open} AND i % 3 = 1 THEN [tomorrow] END, [at]"
     " FROM [series]",
     "INSERT INTO recipient (notification, n, kind, email, name, status, reply, address_key)"
     " SELECT [id], 0, 'to', {email}, '', CASE WHEN i < {open} THEN {status} ELSE 'queued' END,"
@@ -57,7 +60,8 @@ _INSERTS: Final = (
     "INSERT INTO ended (id, project, status, attempts, lease_no, at) SELECT [id], 'default', {status}, 1, 1, [at]"
     " FROM [series] WHERE i < {open}",
     "INSERT INTO delivery (id, project, priority, state, due_at, on_unknown, lease_no, attempts, crashes, transmitting)"
-    " SELECT [id], 'default', 1, 'queued', [tomorrow], 'retry', 0, i % 2, 0, [false] FROM [series] WHERE i >= {open}",
+    " SELECT [id], 'default', 1, 'queued', CASE WHEN i % 3 = 2 THEN [at] ELSE [tomorrow] END, 'retry', 0,"
+    " CASE WHEN i % 3 = 0 THEN 1 ELSE 0 END, 0, [false] FROM [series] WHERE i >= {open}",
     "INSERT INTO event (notification, project, type, at, recipient, detail)"
     " SELECT [id], 'default', 'email.queued', [at], NULL, '{{}}' FROM [series]",
     "INSERT INTO event (notification, project, type, at, recipient, detail)"
@@ -76,6 +80,7 @@ _HOOK: Final = (
     "INSERT INTO webhook (id, project, url, types, templates, secrets, created_at) SELECT [webhook], 'default',"
     """ 'https://example.com/hook', '[]', '[]', '[["whsec_AAAA", null]]', [at] FROM [series]"""
 )
+_PAUSE: Final = "INSERT INTO pause (project, scope, created_at) SELECT 'default', 'all', [at] FROM [series]"
 
 
 def _statements(words: Mapping[str, str], rows: int, piece: int) -> Iterator[str]:
@@ -100,6 +105,7 @@ def _statements(words: Mapping[str, str], rows: int, piece: int) -> Iterator[str
         return statement.format(**known, first=first, last=last, i="i")
 
     yield written(_HOOK, 0, 0)
+    yield written(_PAUSE, 0, 0)
     for first in range(0, rows, piece):
         for statement in _INSERTS:
             yield written(statement, first, min(rows, first + piece) - 1)

@@ -38,7 +38,7 @@ _PIECE: Final = 25
 """Notifications that are changed in one transaction, during which nobody else's can be written on SQLite."""
 _COUNTED: Final = 5_000
 """Ids that are read at a time for counting."""
-_SHOWN: Final = 1_000
+_SHOWN: Final = 500
 """How far is counted before anybody has said yes."""
 
 
@@ -98,8 +98,7 @@ async def ask(request: Request, action: Action, user: Editor) -> Response:  # no
         one = replace(wanted, status=status)
         found[status] = len(await services_of(request).store.matching(project, one, Page(_SHOWN)))
     run = Run("", action, project, asked, sum(found.values()))
-    more = any(count >= _SHOWN for count in found.values())
-    return page(request, "bulk.html", run=run, found=found, more=more)
+    return page(request, "bulk.html", run=run, found=found, shown=_SHOWN)
 
 
 @router.post("/bulk/{action}")
