@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 PYTEST_ARGS ?= -n auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check bench crash-loop fault-matrix simulation workers many-faults webhook-storm verifiers durability fuzz-mime fuzz-api pictures lock clean
+.PHONY: help demo test lint types check bench crash-loop fault-matrix simulation workers many-faults webhook-storm verifiers pages durability fuzz-mime fuzz-api pictures lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
@@ -74,6 +74,9 @@ webhook-storm: $(VENV)/.development  ## 5,000 webhook events at 30 % faults and 
 
 verifiers: $(VENV)/.development  ## our DKIM and webhook signatures before verifiers from npm, tampered ones refused
 	$(BIN)/python -m tests.verifiers
+
+pages: $(VENV)/.development  ## every admin page with 1,000,000 notifications (ARGS="--database postgresql")
+	$(BIN)/python -m tests.soak.pages $(ARGS)
 
 durability: $(VENV)/.development  ## strace: an fdatasync between the last write and each answer
 	$(PYTEST) -v tests/integration/test_durability.py
