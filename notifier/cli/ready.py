@@ -10,7 +10,7 @@ import typer
 
 from notifier.cli.connection import LOCAL
 
-_PATIENCE = 3.0  # seconds
+_PATIENCE = 8.0  # seconds; a container's health check is usually given ten
 
 
 def register(application: typer.Typer) -> None:

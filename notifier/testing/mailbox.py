@@ -4,13 +4,15 @@ import re
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from notifier.capture import Captured, CaptureThread, Filter, NoSuchMail, Transaction
 from notifier.capture.message import Pattern
 from notifier.testing.validity import faults_of
 
 HEADER = "X-Notifier-Id"
+PATIENCE: Final = 10.0
+"""Seconds."""
 
 
 class Mail(Captured):
@@ -63,11 +65,13 @@ def _could_be(transaction: Transaction, message: Captured) -> bool:
 
 
 class Mailbox(CaptureThread):
-    """A mail server of the test's own, in a thread of its own: `host` and `port` are where it listens."""
+    """A mail server of the test's own, in a thread of its own: `host` and `port` are where it listens. `patience` is
+    how many seconds a wait takes that names none; what it waited for in vain is kept in `kept`."""
 
-    def __init__(self, kept: Path, **terms: Any) -> None:
+    def __init__(self, kept: Path, *, patience: float = PATIENCE, **terms: Any) -> None:
         super().__init__(**terms)
         self._kept = kept
+        self._patience = patience
 
     @property
     def mails(self) -> list[Mail]:
@@ -83,16 +87,17 @@ class Mailbox(CaptureThread):
         template: str | None = None,
         reference: str | None = None,
         after: datetime | str | None = None,
-        timeout: float = 10.0,
+        timeout: float | None = None,
     ) -> Mail:
-        """The first mail that fits, of those that came and those that come within `timeout` seconds.
+        """The first mail that fits, of those that came and those that come within `timeout` seconds (without one: as
+        the ini option ``notifier_timeout`` says).
 
         `subject` is a regular expression to be found in it, `after` a time or the id of a mail. Raises `NoSuchMail`
         with a table of what did come and why each did not fit, and with the folder where all of it is kept.
         """
         asked = wanted(notification, to, subject, template, reference, after)
         try:
-            return Mail.of(self._run(self.messages.store.wait_for(asked, timeout=timeout)), self.ledger)
+            return Mail.of(self._run(self._waiting(asked, timeout)), self.ledger)
         except NoSuchMail as error:
             raise self._with_files(error) from None
 
@@ -105,14 +110,17 @@ class Mailbox(CaptureThread):
         template: str | None = None,
         reference: str | None = None,
         after: datetime | str | None = None,
-        timeout: float = 10.0,  # noqa: ASYNC109 -- as in `wait_for`
+        timeout: float | None = None,  # noqa: ASYNC109 -- as in `wait_for`
     ) -> Mail:
         """`wait_for` for async tests whose loop has to go on meanwhile."""
         asked = wanted(notification, to, subject, template, reference, after)
         try:
-            return Mail.of(await self.messages.store.wait_for(asked, timeout=timeout), self.ledger)
+            return Mail.of(await self._waiting(asked, timeout), self.ledger)
         except NoSuchMail as error:
             raise self._with_files(error) from None
+
+    async def _waiting(self, asked: Filter, seconds: float | None) -> Captured:
+        return await self.messages.store.wait_for(asked, timeout=self._patience if seconds is None else seconds)
 
     def assert_none(
         self,

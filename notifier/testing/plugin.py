@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addini("notifier_timeout", "seconds that a wait of notifier_mail takes where it names none", default="10")
+
+
 @pytest.fixture
-def notifier_mail(tmp_path: Path) -> "Iterator[Mailbox]":
+def notifier_mail(tmp_path: Path, pytestconfig: pytest.Config) -> "Iterator[Mailbox]":
     """A mail server on a free port, for this test alone. Point anything that sends SMTP at its `host` and `port`."""
     from notifier.testing.mailbox import Mailbox
 
-    with Mailbox(tmp_path / "mail") as mailbox:
+    patience = float(pytestconfig.getini("notifier_timeout"))
+    with Mailbox(tmp_path / "mail", patience=patience) as mailbox:
         yield mailbox
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROGRAM = str(Path(sys.executable).with_name("notifier"))
-_PATIENCE = 60.0  # seconds; a command that hangs is a failure
+_PATIENCE = 180.0  # seconds; a command that hangs is a failure
 
 
 @dataclass(frozen=True)
