@@ -27,6 +27,7 @@ from notifier.domain.webhook import (
 )
 from notifier.store import (
     acceptance,
+    chores,
     control,
     feedback,
     gauge,
@@ -94,13 +95,13 @@ class Store:
 
     async def reclaim(self) -> int:
         """Takes up rows whose lease has run out; answers how many."""
-        return await self._database.write(lambda tx: queue.reclaim(tx, tx.now))
+        return await self._database.write(lambda tx: chores.reclaim(tx, tx.now))
 
     async def reclaim_all(self) -> int:
         """Takes up every claimed row: for the start of a process that alone may hold leases here."""
 
         def work(tx: Tx) -> int:
-            return queue.reclaim(tx, tx.now + timedelta(days=3650))
+            return chores.reclaim(tx, tx.now + timedelta(days=3650))
 
         total = 0
         while count := await self._database.write(work):
@@ -108,7 +109,7 @@ class Store:
         return total
 
     async def expire(self) -> int:
-        return await self._database.write(queue.expire)
+        return await self._database.write(chores.expire)
 
     async def forget(self, idempotency_ttl: float) -> int:
         """Drops idempotency keys past their life (seconds); answers how many."""

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event, text
 
 from notifier.domain.delivery import Finish
-from notifier.store import acceptance, idempotency, queue, reading
+from notifier.store import acceptance, chores, idempotency, queue, reading
 from notifier.store.engine import Tx
 
 if TYPE_CHECKING:
@@ -181,8 +181,8 @@ async def test_what_needs_no_relay_is_found_by_an_index_of_its_own(crowd: "Desk"
 @pytest.mark.parametrize(
     ("chore", "index"),
     [
-        (lambda tx: queue.reclaim(tx, tx.now), "ix_delivery_lease"),
-        (queue.expire, "ix_delivery_expires_at"),
+        (lambda tx: chores.reclaim(tx, tx.now), "ix_delivery_lease"),
+        (chores.expire, "ix_delivery_expires_at"),
         (lambda tx: idempotency.forget(tx, 86400.0 * 365 * 100), "ix_idempotency_created_at"),
     ],
     ids=["reclaim", "expire", "forget"],
