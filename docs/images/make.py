@@ -35,6 +35,7 @@ def main() -> None:
         for mail in MAILS:
             post(f"{url}/v1/notifications", key, mail)
         take(url)
+        draft(url, key)
         take_admin(url, re.search(r"http://\S+/sign-in/\S+", said)[0])  # type: ignore[index]
     finally:
         demo.terminate()
@@ -44,6 +45,19 @@ def main() -> None:
 def post(url: str, key: str, body: object) -> None:
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)  # noqa: S310
+    urllib.request.urlopen(request).close()  # noqa: S310
+
+
+def draft(url: str, key: str) -> None:
+    """A draft that asks more of callers, for the page where it would be published."""
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    address = f"{url}/v1/templates/welcome"
+    told = json.load(urllib.request.urlopen(urllib.request.Request(address, headers=headers)))  # noqa: S310
+    body = {name: told[name] for name in ("parts", "samples", "settings", "description")}
+    body["parts"]["body.md"] = body["parts"]["body.md"].replace("Have a look around", "Have a look at {{ shop }}")
+    for sample in body["samples"].values():
+        sample["shop"] = "our shop"
+    request = urllib.request.Request(address, json.dumps(body).encode(), headers, method="PUT")  # noqa: S310
     urllib.request.urlopen(request).close()  # noqa: S310
 
 
@@ -78,11 +92,14 @@ def take_admin(url: str, link: str) -> None:
         page.get_by_role("link", name="zoe@example.com").click()
         page.wait_for_load_state("networkidle")
         page.screenshot(path=HERE / "admin-notification.png")
-        for name, scheme in (("admin-editor", "light"), ("admin-editor-dark", "dark")):
+        for end, scheme in (("", "light"), ("-dark", "dark")):
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             page.goto(f"{url}/admin/templates/order-confirmation")
             page.frame_locator("#frame iframe").get_by_text("View your order").wait_for()
-            page.screenshot(path=HERE / f"{name}.png")
+            page.screenshot(path=HERE / f"admin-editor{end}.png")
+            page.goto(f"{url}/admin/templates/welcome/publish/2")
+            page.frame_locator("iframe").get_by_text("our shop").wait_for()
+            page.screenshot(path=HERE / f"admin-publish{end}.png")
         browser.close()
 
 
