@@ -84,13 +84,15 @@ async def _drop(page: Page, selector: str, name: str, content: bytes) -> None:
     await page.dispatch_event(selector, "drop", {"dataTransfer": transfer})
 
 
-async def test_a_picture_is_dropped_on_the_text(made: Made, sign_in: Open) -> None:
+async def test_a_picture_is_dropped_on_the_text_and_its_name_completed(made: Made, sign_in: Open) -> None:
     page = await sign_in()
     await edit(page, await made())
     await write(page, "")
     await _drop(page, ".cm-content", "dropped.png", png(11))
     await page.get_by_role("dialog").get_by_role("button", name="dropped.png").click()
     assert (await source(page)).startswith('<img src="{{ asset("dropped.png") }}" width="11"')
+    await page.keyboard.type('{{ asset("dr')
+    await expect(page.locator(".cm-tooltip-autocomplete li")).to_have_text(["dropped.png"])
 
 
 async def test_another_picture_in_the_place_of_one_is_a_draft_until_it_is_published_for_all_who_show_it(
