@@ -79,13 +79,13 @@ class _Guard(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        addresses = await self._checked(host, port)
-        for address in addresses[:-1]:
+        failed = []
+        for address in await self._checked(host, port):
             try:
                 return await self._plain.connect_tcp(address, port, timeout, local_address, socket_options)
-            except httpcore2.ConnectError:
-                continue
-        return await self._plain.connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
+            except httpcore2.ConnectError as error:
+                failed.append(f"{address}: {_cause(error)}")
+        raise httpcore2.ConnectError("; ".join(failed))
 
     async def _checked(self, host: str, port: int) -> Sequence[str]:
         try:
@@ -197,6 +197,13 @@ class Http:
         if status != 200:
             raise OSError(f"{url} answered {status}")
         return body
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What was first to go wrong: `Connection refused` says more than that all attempts failed."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 class _Connecting:

@@ -125,6 +125,30 @@ async def test_a_connection_that_its_server_closed_meanwhile_is_made_anew(endpoi
     assert len(endpoint.received) == 5
 
 
+async def test_what_went_wrong_is_told_by_its_cause() -> None:
+    http = Http(HERE)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        with pytest.raises(OSError, match=r"ConnectError: .*refused"):
+            await http.exchange("POST", f"http://127.0.0.1:{closed.getsockname()[1]}/")
+    with pytest.raises(OSError, match=r"nowhere\.invalid cannot be looked up"):
+        await Http(HERE, resolver=_nowhere).exchange("POST", "http://nowhere.invalid/")
+    await http.aclose()
+
+
+async def test_a_host_is_reached_at_any_of_its_addresses(endpoint: Endpoint) -> None:
+    async def two(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]  # the endpoint listens at the second alone
+
+    http = Http(HERE, resolver=two)
+    assert (await http.exchange("POST", f"http://two.example:{endpoint.port}/"))[0] == 200
+    await http.aclose()
+
+
+async def _nowhere(_host: str, _port: int) -> list[str]:
+    raise socket.gaierror(-2, "Name or service not known")
+
+
 async def test_a_pool_without_requests_closes_its_connections(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
