@@ -46,6 +46,7 @@ from notifier.templating.library import Library, Synced
 from notifier.web.admin.application import admin_app
 from notifier.web.admin.live import Live
 from notifier.web.admin.office import BASE, Lanes, Office
+from notifier.web.admin.pages import MENU
 from notifier.web.admin.sessions import first_link, set_first_password
 from notifier.web.application import create_app, create_worker_app
 from notifier.web.auth import Authenticator
@@ -225,7 +226,9 @@ class Service:
         )
         mounts: dict[str, ASGIApp] = {}
         if self.capture:
-            mounts["/inbox"] = inbox_app(self.capture.messages, self.capture.faults)
+            mounts["/inbox"] = inbox_app(
+                self.capture.messages, self.capture.faults, links={name: BASE + path for path, name in MENU}
+            )
         services = Services(
             store=self.store,
             intake=intake,

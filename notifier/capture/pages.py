@@ -3,8 +3,9 @@
 import asyncio
 import re
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 from urllib.parse import quote
 
@@ -42,8 +43,14 @@ _MAIL_POLICY = (
 )
 
 
-def inbox_app(messages: MessageStore, faults: FaultPlan | None = None, release: Release | None = None) -> FastAPI:
-    """The inbox of `messages`. With `faults`, ``/api/faults`` scripts them; with `release`, mail can be let go."""
+def inbox_app(
+    messages: MessageStore,
+    faults: FaultPlan | None = None,
+    release: Release | None = None,
+    links: Mapping[str, str] = MappingProxyType({}),
+) -> FastAPI:
+    """The inbox of `messages`. With `faults`, ``/api/faults`` scripts them; with `release`, mail can be let go. `links`
+    are other pages of the same server, by name."""
     app = FastAPI(title="notifier inbox", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(HTTPException, http_problem)
     app.add_exception_handler(RequestValidationError, validation_problem)
@@ -55,7 +62,7 @@ def inbox_app(messages: MessageStore, faults: FaultPlan | None = None, release: 
         app.include_router(release_api(messages, release))
     app.mount("/static", StaticFiles(directory=_FOLDER / "static"))
     pages = APIRouter(include_in_schema=False)
-    _add_pages(pages, messages)
+    _add_pages(pages, messages, links)
     app.include_router(pages)
 
     @app.get("/api/openapi.json", include_in_schema=False)
@@ -97,12 +104,12 @@ async def _guarded(request: Request, call_next: Callable[[Request], Awaitable[Re
     return response
 
 
-def _add_pages(app: APIRouter, messages: MessageStore) -> None:
+def _add_pages(app: APIRouter, messages: MessageStore, links: Mapping[str, str]) -> None:
     pages = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined)
 
     def page(name: str, request: Request, **data: object) -> HTMLResponse:
         base = request.scope.get("root_path", "")
-        return HTMLResponse(pages.get_template(name).render(base=base, **data))
+        return HTMLResponse(pages.get_template(name).render(base=base, links=links, **data))
 
     def found(id: str) -> Captured:
         if (message := messages.get(id)) is None:

@@ -4,8 +4,13 @@ from pathlib import Path
 
 from playwright.async_api import expect
 
+from notifier.capture.pages import TABS
 from tests.browser.conftest import House, Open
 
+MAIL = b"""\
+From: shop@example.com\r\nTo: mei@example.com\r\nSubject: Your invoice\r\nMIME-Version: 1.0\r
+Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>Code: 123456</p>\r
+--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\nA\r\n--b--\r\n"""
 AXE = (Path(__file__).parent / "vendor" / "axe.js").read_text("utf-8")
 
 
@@ -56,6 +61,7 @@ async def test_somebody_is_invited_by_a_link_chooses_a_password_and_may_only_loo
 
 async def test_axe_finds_no_serious_fault_on_any_page_in_light_and_dark(house: House, sign_in: Open) -> None:
     made = (await house.http.post("/v1/webhooks", json={"url": "http://127.0.0.1:9/hook"})).json()
+    mail = house.capture.messages.add("shop@example.com", ["mei@example.com"], MAIL)
     house.capture.fail_next(stage="rcpt", code=550, text="5.7.1 No")
     id_ = (await house.send(template="greeting", tags=["spring"]))["id"]
     await house.final(id_)
@@ -66,11 +72,11 @@ async def test_axe_finds_no_serious_fault_on_any_page_in_light_and_dark(house: H
         "", "notifications", f"notifications/{id_}", "addresses/zoe@example.com", "bulk/retry?tag=spring",
         "suppressions", "webhooks", f"webhooks/{made['id']}", "templates", "templates/greeting",
         "templates/greeting/history", "templates/greeting/publish/1", "pauses", "keys", "relay", "users", "audit",
-        "account", "sign-in/no-such-link",
+        "account", "sign-in/no-such-link", "/inbox/", *(f"/inbox/messages/{mail.id}?tab={tab}" for tab in TABS),
     ]  # fmt: skip
     faults = []
     for path in paths:
-        await page.goto(f"/admin/{path}")
+        await page.goto(path if path.startswith("/") else f"/admin/{path}")
         if path == "templates/greeting":
             await expect(page.locator("#subject")).not_to_be_empty()
         for scheme in ("light", "dark"):

@@ -16,6 +16,14 @@ from notifier.domain.errors import Refused
 from notifier.web.admin.office import BASE, office_of, services_of
 
 FOLDER: Final = Path(__file__).parent
+MENU: Final = (
+    ("/", "Overview"),
+    ("/notifications", "Notifications"),
+    ("/templates", "Templates"),
+    ("/suppressions", "Suppressions"),
+    ("/pauses", "Pauses"),
+)
+"""What everybody who is signed in may look at."""
 SAID: Final[Mapping[str, str]] = {
     "retried": "It is queued again.",
     "canceled": "It is canceled.",
@@ -87,7 +95,7 @@ _ENVIRONMENT: Final = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters |= {"when": when, "span": span, "plural": plural, "segment": lambda name: quote(str(name))}
-_ENVIRONMENT.globals |= {"base": BASE, "query": query}
+_ENVIRONMENT.globals |= {"base": BASE, "menu": MENU, "query": query}
 
 
 def page(request: Request, template: str, status: int = 200, **data: Any) -> HTMLResponse:
