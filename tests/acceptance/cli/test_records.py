@@ -14,6 +14,7 @@ from tests.support.names import Records, name_server, resolver_at
 DOMAIN = "shop-of-zoe.com"
 KEY = DkimKey(DOMAIN, "s2026", Ed25519PrivateKey.generate())
 SENDING = Sending(DOMAIN, DOMAIN, "smtp.relay.org", (KEY,))
+ZONE: Records = {(DOMAIN, "SOA"): ["ns.example.org. hostmaster.example.org. 1 3600 600 86400 60"]}
 GOOD: Records = {
     (DOMAIN, "TXT"): ['"google-site-verification=x"', '"v=spf1 a:smtp.relay.org ~all"'],
     (KEY.name, "TXT"): [f'"{KEY.record}"'],
@@ -22,7 +23,7 @@ GOOD: Records = {
 
 
 async def findings(records: Records, sending: Sending = SENDING) -> dict[str, Finding]:
-    async with name_server(records) as resolver:
+    async with name_server({**ZONE, **records}) as resolver:
         return {finding.step: finding async for finding in examine(sending, resolver)}
 
 
@@ -128,8 +129,15 @@ async def test_where_no_name_server_answers_all_is_said_and_nothing_claimed(monk
     assert [finding.step for finding in found] == ["spf", "dkim", "dmarc"]
     for finding in found:
         assert finding.verdict == "skipped"
-        assert "no name server can be asked from here" in finding.said
+        assert "the DNS cannot be asked from here" in finding.said
         assert finding.advice.startswith("set ")
+
+
+async def test_name_servers_of_a_closed_network_prove_nothing() -> None:
+    async with name_server({("corp.example.org", "SOA"): []}) as resolver:
+        found = [finding async for finding in examine(SENDING, resolver)]
+    assert {finding.verdict for finding in found} == {"skipped"}
+    assert f"do not know {DOMAIN} at all" in found[0].said
 
 
 @pytest.mark.parametrize("domain", ["localhost", "example.com", "mail.example.org", "corp.local", "shop.test"])
