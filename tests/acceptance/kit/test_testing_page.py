@@ -22,9 +22,7 @@ def blocks(kind: str) -> list[str]:
 def test_the_tests_of_the_page_pass(pytester: pytest.Pytester) -> None:
     patient = [text.replace("timeout=5)", "timeout=30)") for text in blocks("python")]  # the machine is busy with tests
     pytester.makepyfile(**{f"test_block_{number}": text for number, text in enumerate(patient)})
-    result = pytester.runpytest_subprocess(
-        "-p", "no:cacheprovider", "-o", "notifier_timeout=60"
-    )
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-o", "notifier_timeout=60")
     result.assert_outcomes(passed=sum(text.count("def test_") for text in blocks("python")))
 
 
