@@ -64,7 +64,7 @@ class Finding:
 
 
 class _Unreachable(Exception):
-    """No name server answers."""
+    """No name server answers, or none that knows the world."""
 
 
 async def examine(sending: Sending, resolver: Resolver | None = None) -> AsyncIterator[Finding]:
@@ -75,6 +75,7 @@ async def examine(sending: Sending, resolver: Resolver | None = None) -> AsyncIt
         return
     try:
         asked = _Names(resolver or Resolver())
+        await _known(asked, sending.domain)
         found = await asyncio.gather(
             _spf(asked, sending),
             *(_dkim(asked, key) for key in sending.keys),
@@ -82,7 +83,7 @@ async def examine(sending: Sending, resolver: Resolver | None = None) -> AsyncIt
             _mx(asked, sending),
         )
     except (_Unreachable, dns.resolver.NoResolverConfiguration) as error:
-        why = f"no name server can be asked from here ({error}): not checked"
+        why = f"not checked, for the DNS cannot be asked from here: {error}"
         for step, record in wanted(sending):
             yield Finding(step, "skipped", why, f"set {record}")
         return
@@ -147,6 +148,16 @@ class _Names:
         except (dns.exception.DNSException, OSError) as error:
             raise _Unreachable(str(error).partition("\n")[0][:150] or type(error).__name__) from error
         return tuple(answer)
+
+
+async def _known(names: _Names, domain: str) -> None:
+    """Raises _Unreachable where the domain is in no zone: the name servers of a closed network know nothing of it, and
+    what they do not know is not missing."""
+    parts = domain.split(".")
+    for n in range(len(parts) - 1):
+        if await names.has(".".join(parts[n:]), "SOA"):
+            return
+    raise _Unreachable(f"the name servers here do not know {domain} at all")
 
 
 # ------------------------------------------------------------------------------------------------------- the records
