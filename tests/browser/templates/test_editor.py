@@ -260,14 +260,17 @@ async def test_axe_finds_no_serious_fault_around_templates_in_light_and_dark(
     await _check(page)
     for button in ("Insert…", "Pictures…", "Send a test…"):
         await page.get_by_role("button", name=button).click()
-        await _check(page)
+        await expect(page.get_by_role("dialog")).to_be_visible()
+        if button == "Pictures…":
+            await expect(page.get_by_role("dialog").get_by_role("button", name="logo.png")).to_be_visible()
+        await _check(page, "dialog[open]")
         await page.get_by_role("dialog").get_by_role("button", name="Close").click()
 
 
-async def _check(page: Page) -> None:
+async def _check(page: Page, where: str = "html") -> None:
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        found = await page.evaluate("axe.run(document, {iframes: false, resultTypes: ['violations']})")
+        found = await page.evaluate("w => axe.run(w, {iframes: false, resultTypes: ['violations']})", where)
         serious = [one for one in found["violations"] if one["impact"] in ("serious", "critical")]
         told = [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in serious]
         assert not told, f"{page.url}, {scheme}: {told}"

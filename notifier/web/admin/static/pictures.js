@@ -74,8 +74,8 @@ export function pictures(dialog, button, editor) {
 
   async function open() {
     wrong.hidden = true
-    await show()
     if (!dialog.open) dialog.showModal()
+    await show()
   }
   button.addEventListener("click", open)
   chooser?.addEventListener("change", async () => {
