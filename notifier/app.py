@@ -411,6 +411,7 @@ class Service:
             grace=min(5.0, settings.shutdown_grace),
             told=self.telemetry.told,
             storeless=self.telemetry.storeless,
+            crashed=self.telemetry.crashed,
         )
         stack.push_async_callback(_cancel, asyncio.create_task(courier.run(), name="courier"))
         self.relay = relay
@@ -439,6 +440,8 @@ class Service:
                 self._webhooks = await self.store.webhook_state()
             except Unavailable as error:
                 self.telemetry.storeless("the backlog gauge", error)
+            except Exception as error:  # noqa: BLE001 - a gauge that ends would show its last number for ever
+                self.telemetry.crashed("the backlog gauge", error)
             await asyncio.sleep(_GAUGE_PERIOD)
 
     async def _drain(self, running: "asyncio.Task[None]") -> None:

@@ -1,7 +1,7 @@
 """The dispatcher: claims what is due, keeps the relay busy with it, renews leases, and drains when told to stop."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -53,6 +53,11 @@ class _Pace:
             self.rate = self.count / (now - self.since)
             self.since, self.count = now, 0
 
+    def lately(self) -> float:
+        """Messages a second; it falls while nothing gets finished."""
+        elapsed = self.monotonic() - self.since
+        return self.rate if elapsed < 1 else min(self.rate, (self.count + 1) / elapsed)
+
 
 class Dispatcher:
     """Runs until it is told to stop. One in a process; any number of processes, on PostgreSQL."""
@@ -80,6 +85,7 @@ class Dispatcher:
         self._draining = asyncio.Event()
         self._pace = _Pace(bench.monotonic, since=bench.monotonic())
         self._turn = 0
+        self._looked_at = bench.monotonic()
 
     @property
     def in_flight(self) -> int:
@@ -105,6 +111,10 @@ class Dispatcher:
                     self._bench.journal.storeless("claim", error)
                     self._wake.clear()
                     await self._pause(error.retry_after)
+                except Exception as error:  # noqa: BLE001 - whatever it is, mail has to go on
+                    self._bench.journal.crashed("claim", error)
+                    self._wake.clear()
+                    await self._pause(self._poll)
             await self._finish_in_flight()
         finally:
             renewal.cancel()
@@ -114,26 +124,31 @@ class Dispatcher:
         """Waits until the relay can be used; what needs none goes on meanwhile. False when we are told to stop."""
         ready = asyncio.create_task(self._relay.ready())
         stop = asyncio.create_task(self._draining.wait())
-        while not await self._first_of(ready, stop):
+        more = False
+        while not await self._first_of((ready, stop), 0.0 if more else self._poll):
             try:
-                await self._step_without_relay()
+                more = await self._step_without_relay()
             except Unavailable as error:
                 self._bench.journal.storeless("claim", error)
+                more = False
         for task in (ready, stop):
             task.cancel()
         await asyncio.gather(ready, stop, return_exceptions=True)
         return not self._draining.is_set()
 
-    async def _first_of(self, *tasks: asyncio.Task[Any]) -> bool:
-        """Whether one of them is done, within the time between two looks at the queue."""
-        done, _ = await asyncio.wait(tasks, timeout=self._poll, return_when=asyncio.FIRST_COMPLETED)
+    async def _first_of(self, tasks: Iterable[asyncio.Task[Any]], within: float) -> bool:
+        done, _ = await asyncio.wait(tasks, timeout=within, return_when=asyncio.FIRST_COMPLETED)
         return bool(done)
 
-    async def _step_without_relay(self) -> None:
-        room = min(MOST_IN_FLIGHT - self.in_flight, LARGEST_CLAIM)
-        if room > 0:
-            started = self._bench.monotonic()
-            self._take(await self._bench.queue.claim_simulated(self._bench.owner, self._lease, room), started)
+    async def _step_without_relay(self) -> bool:
+        """One claim of what needs no relay. True where there may be more of it."""
+        started = self._looked_at = self._bench.monotonic()
+        room = min(MOST_IN_FLIGHT + LARGEST_CLAIM - self.in_flight, LARGEST_CLAIM)
+        if room <= 0:
+            return False
+        claim = await self._bench.queue.claim_simulated(self._bench.owner, self._lease, room)
+        self._take(claim, started)
+        return len(claim.claimed) == room
 
     async def _step(self) -> None:
         """One claim, and its attempts started; or a wait until there is room, or something due."""
@@ -141,6 +156,8 @@ class Dispatcher:
         room = max(0, self._room())
         alone = self._suspect is None
         if not room and not (alone and self._more_suspects):
+            if self._bench.monotonic() - self._looked_at >= self._poll:  # the relay may be slow for long
+                await self._step_without_relay()
             await self._pause(self._poll)
             return
         self._turn += 1
@@ -158,7 +175,7 @@ class Dispatcher:
         """How many more rows to claim, so that about half a second's work is in flight, and at least what the relay
         could take at once. Not in dribbles: half of it has to be free, or it is not worth a transaction. While there
         are suspects, who go one by one, nothing stands in line for a connection before them."""
-        line = 0 if self._more_suspects else int(self._pace.rate / 2)
+        line = 0 if self._more_suspects else int(self._pace.lately() / 2)
         most = min(MOST_IN_FLIGHT, max(self._relay.free() + self.in_flight, line))
         room = min(most - self.in_flight, LARGEST_CLAIM)
         return room if 2 * room >= min(most, LARGEST_CLAIM) else 0
@@ -209,6 +226,10 @@ class Dispatcher:
                 standing = await self._bench.queue.extend(list(held), self._lease)
             except Unavailable as error:
                 self._bench.journal.storeless("lease renewal", error)
+                pause = min(RENEW_AGAIN, self._lease / 3)
+                continue
+            except Exception as error:  # noqa: BLE001 - whatever it is, what is being sent needs its leases
+                self._bench.journal.crashed("lease renewal", error)
                 pause = min(RENEW_AGAIN, self._lease / 3)
                 continue
             pause = self._lease / 3

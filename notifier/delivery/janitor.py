@@ -40,6 +40,9 @@ class Janitor:
             except Unavailable as error:
                 self._journal.storeless("the janitor", error)
                 pause, away = self._period, True
+            except Exception as error:  # noqa: BLE001 - whatever it is, leases have to be looked after
+                self._journal.crashed("the janitor", error)
+                pause = self._period
             await asyncio.sleep(pause)
 
     async def reclaim(self) -> None:
@@ -50,12 +53,12 @@ class Janitor:
 
     async def tidy(self) -> None:
         """Ends what nobody may send any more, lets go on what no pause holds, forgets what nobody asks for."""
-        if expired := await self._store.expire():
+        while expired := await self._store.expire():
             self._journal.chore("expired", expired)
         if resumed := await self._store.resume():  # a claim may have read a pause just before it was lifted
             self._journal.chore("resumed", resumed)
             self._wake()
-        if forgotten := await self._store.forget(self._ttl):
+        while forgotten := await self._store.forget(self._ttl):
             self._journal.chore("forgotten idempotency keys", forgotten)
-        if forgotten := await self._store.forget_webhooks(self._webhooks_kept):
+        while forgotten := await self._store.forget_webhooks(self._webhooks_kept):
             self._journal.chore("forgotten webhook deliveries", forgotten)

@@ -88,19 +88,21 @@ class Lane:
 def share_out(lanes: Sequence[Lane], limit: int, turn: int, take: Callable[[Lane, int], int]) -> None:
     """Fills a claim of `limit` rows from `lanes`. `take` asks one lane for so many rows and answers how many it gave.
 
-    High goes first, but every lower priority with something due is left a twentieth (with a small `limit`, every
-    twentieth claim, counted by `turn`). Within a priority projects share evenly, the longest waiting first, and what
-    one does not use goes to those behind it.
+    High goes first, but every lower priority with something due is left a twentieth (with a small `limit`, it goes
+    first in every twentieth claim, counted by `turn`). Within a priority projects share evenly, the longest waiting
+    first, and what one does not use goes to those behind it.
     """
     left = limit
-    portion = int(limit * _LOWER_SHARE) or (1 if turn % 20 == 0 else 0)
     by_priority = [
         sorted((lane for lane in lanes if lane.priority == priority), key=lambda lane: lane.due_at)
         for priority in range(len(PRIORITIES))
     ]
-    for priority, members in enumerate(by_priority):
-        lower = sum(1 for others in by_priority[priority + 1 :] if others)
-        quota = max(0, left - lower * portion)
+    waiting = [members for members in by_priority if members]
+    portion = int(limit * _LOWER_SHARE)
+    if not portion and (first := {0: waiting[2:] or waiting[1:], 10: waiting[2:] and waiting[1:2]}.get(turn % 20)):
+        waiting = [*first, *(members for members in waiting if members not in first)]
+    for place, members in enumerate(waiting):
+        quota = max(0, left - (len(waiting) - place - 1) * portion)
         for position, lane in enumerate(members):
             share = -(-quota // (len(members) - position))
             if share <= 0:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, RowMapping, bindparam, delete, func, insert, not_, or_, select, update
+from sqlalchemy import RowMapping, bindparam, delete, false, func, insert, not_, select, update
 
 from notifier.domain.delivery import Moved, NewEvent
 from notifier.domain.errors import Conflict, Fault, NotFound
@@ -11,7 +11,7 @@ from notifier.domain.lifecycle import RETRYABLE, Status
 from notifier.domain.listing import Pause
 from notifier.domain.notification import Notification
 from notifier.store.changes import PAUSED, Changes, load
-from notifier.store.dialect import insert_or_ignore
+from notifier.store.dialect import among, insert_or_ignore
 from notifier.store.engine import Tx
 from notifier.store.listing import statuses
 from notifier.store.rows import Row, delivery_row
@@ -168,9 +168,13 @@ def resume(tx: Tx, limit: int = 2000) -> int:
         if "all" in scopes or count >= limit:
             continue
         rows = select(d.id).where(PAUSED, d.project == project)
-        if scopes:
-            rows = rows.join(notification, n.id == d.id).where(not_(or_(*map(_held_by, scopes))))
-        ids = tx.connection.execute(rows.order_by(d.id).limit(limit - count).with_for_update(of=delivery)).scalars()
+        rows = rows.join(notification, n.id == d.id).where(*_FREE)
+        held = {
+            f"{kind}s": [scope[len(kind) + 1 :] for scope in scopes if scope.startswith(f"{kind}:")] for kind in _KINDS
+        }
+        ids = tx.connection.execute(
+            rows.order_by(d.id).limit(limit - count).with_for_update(of=delivery), held
+        ).scalars()
         wanted = list(ids)
         if wanted:
             tx.connection.execute(update(delivery).where(d.id.in_(wanted), PAUSED).values(state="queued"))
@@ -179,7 +183,6 @@ def resume(tx: Tx, limit: int = 2000) -> int:
     return count
 
 
-def _held_by(scope: str) -> ColumnElement[bool]:
-    kind, _, name = scope.partition(":")
-    column = n.template if kind == "template" else n.batch
-    return func.coalesce(column == name, False)
+_KINDS = ("template", "batch")
+_FREE = tuple(not_(func.coalesce(among(column, f"{column.name}s"), false())) for column in (n.template, n.batch))
+"""Rows that no pause of a template or of a batch holds. Each list is one parameter, however long it is."""

@@ -100,16 +100,21 @@ class Library:
         """The mail of a notification, by the version that it was accepted with, or its literal content."""
         if one.content is not None:
             return Rendered(one.content.subject, one.content.text, one.content.html, one.locale or "", ())
-        entry = await self._entry(one.template or "", one.version or 0)
-        if entry is None:
-            raise _refused("version", f"template {one.template!r} has no version {one.version}")
-        return entry.template.render(one.data, locale=one.locale, timezone=one.timezone, at=one.created_at)
+        template = await self._accepted_with(one)
+        return template.render(one.data, locale=one.locale, timezone=one.timezone, at=one.created_at)
 
     async def may_unsubscribe(self, one: Notification) -> bool:
         """Whether the template of a notification lets its readers say stop to its category."""
         if one.template is None or one.category is None:
             return False
-        return (await self.resolve(one.template, one.version)).template.options.unsubscribe
+        return (await self._accepted_with(one)).options.unsubscribe
+
+    async def _accepted_with(self, one: Notification) -> Template:
+        """The version that a notification was accepted with, whatever became of the template since."""
+        entry = await self._entry(one.template or "", one.version or 0)
+        if entry is None:
+            raise _refused("version", f"template {one.template!r} has no version {one.version}")
+        return entry.template
 
     async def _entry(self, name: str, wanted: int | str) -> Entry | None:
         key = (name, wanted)

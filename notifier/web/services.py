@@ -194,12 +194,13 @@ class Services:
     mounts: Mapping[str, ASGIApp] = field(default_factory=dict)
     _secrets: dict[str, bytes] = field(default_factory=dict)
 
-    async def secret_of(self, project: str) -> bytes:
-        """What a project's idempotency fingerprints are keyed with. It never changes."""
-        known = self._secrets.get(project)
+    async def secret_of(self, caller: Key) -> bytes:
+        """What the idempotency fingerprints of a project are keyed with. It never changes. The mode is in it: what a
+        test key only played is not what a live key asks for."""
+        known = self._secrets.get(caller.project)
         if known is None:
-            known = self._secrets[project] = await self.store.project_secret(project)
-        return known
+            known = self._secrets[caller.project] = await self.store.project_secret(caller.project)
+        return known if caller.mode == "live" else known + caller.mode.encode()
 
 
 def services_of(request: Request) -> Services:

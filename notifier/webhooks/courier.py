@@ -68,6 +68,7 @@ class Courier:
         rng: Rng | None = None,
         told: Callable[[Told, Answer], None] = lambda _told, _answer: None,
         storeless: Callable[[str, Exception], None] = lambda _what, _error: None,
+        crashed: Callable[[str, Exception], None] = lambda _what, _error: None,
     ) -> None:
         self._queue = queue
         self._http = http
@@ -80,6 +81,7 @@ class Courier:
         self._rng = rng or random.SystemRandom()
         self._told = told
         self._storeless = storeless
+        self._crashed = crashed
         self._paces: dict[str, Pace] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
@@ -102,6 +104,9 @@ class Courier:
                     more = await self._step()
                 except Unavailable as error:
                     self._storeless("webhooks", error)
+                    more = False
+                except Exception as error:  # noqa: BLE001 - whatever it is, other events have to be told
+                    self._crashed("webhooks", error)
                     more = False
                 if not more:
                     with suppress(TimeoutError):

@@ -97,3 +97,11 @@ async def test_a_resend_under_a_key_is_one_mail(house: House) -> None:
     path = f"{taken['url']}/resend"
     answers = [await house.http.post(path, json={"to": "b@example.com"}, headers=KEY) for _ in range(2)]
     assert len({answer.json()["id"] for answer in answers}) == 1
+
+
+async def test_what_a_test_key_played_is_not_the_answer_to_a_live_one(house: House) -> None:
+    _, client = await house.key(mode="test")
+    async with client:
+        assert (await client.post("/v1/notifications", json=BODY, headers=KEY)).status_code == 202
+    answer = await house.http.post("/v1/notifications", json=BODY, headers=KEY)
+    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")

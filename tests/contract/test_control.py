@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import insert
 
 from notifier.domain.delivery import Moved
 from notifier.domain.errors import Conflict, NotFound
 from notifier.domain.lifecycle import Status
+from notifier.domain.notification import uuid7
+from notifier.store.tables import pause
 
 if TYPE_CHECKING:
     from tests.contract.conftest import Desk
@@ -143,6 +146,20 @@ async def test_going_on_brings_back_all_that_nothing_else_holds(desk: "Desk") ->
     assert await desk.store.remove_pause("default", scopes[1])
     assert [one.notification.id for one in await desk.claim()] == [held]
     assert not await desk.store.remove_pause("default", "all")
+
+
+async def test_thousands_of_pauses_hold_what_they_are_about_and_nothing_else(desk: "Desk") -> None:
+    held, free = await desk.accept(template="news"), await desk.accept(template="orders")
+    await desk.store.add_pause("default", "all", None)
+    assert not await desk.claim()
+    rows = [{"project": "default", "scope": f"template:t{n}", "reason": None} for n in range(3000)]
+    rows += [{"project": "default", "scope": f"batch:{uuid7()}", "reason": None} for _ in range(3000)]
+    rows.append({"project": "default", "scope": "template:news", "reason": None})
+    await desk.run(lambda tx: tx.connection.execute(insert(pause), [{**row, "created_at": tx.now} for row in rows]))
+    assert await desk.store.remove_pause("default", "all")
+    assert [one.notification.id for one in await desk.claim()] == [free]
+    assert await desk.store.remove_pause("default", "template:news")
+    assert [one.notification.id for one in await desk.claim()] == [held]
 
 
 async def test_more_than_one_round_of_rows_comes_back(desk: "Desk") -> None:

@@ -100,6 +100,12 @@ class Pool:
                 return None
             self.fail(error.trouble)
             raise
+        except Exception as error:
+            # A defect, here or in a library. The queue waits, as for any trouble, and whoever waits is told.
+            trouble = RelayTrouble("unreachable", Stage.CONNECT, f"{type(error).__name__}: {error}")
+            self._observer.trouble(trouble)
+            self.fail(trouble)
+            raise Troubled(trouble) from error
         except asyncio.CancelledError:
             breaker.abandoned()
             if self.shut and not _canceling():

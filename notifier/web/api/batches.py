@@ -33,7 +33,7 @@ async def send_batch(request: Request, caller: Sender, query: Annotated[BatchQue
     raw = await read_json(request)
     key, faults = header_key(request.headers.get("idempotency-key"))
     permissive = query.validation == "permissive"
-    secret = await services.secret_of(caller.project)
+    secret = await services.secret_of(caller)
     asked = read_batch(raw, services.limits, key=key, secret=secret, permissive=permissive)
     for item in asked.requests:
         require_scope(caller, item)

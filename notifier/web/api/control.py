@@ -63,7 +63,7 @@ async def resend(request: Request, id: str, caller: Sender) -> Response:
         await same_mail(services, one),
         recipients=tuple(people.recipients),
         fields=tuple(people.fields),
-        idempotency=fingerprinted(key, {**raw, "resend_of": one.id}, await services.secret_of(caller.project)),
+        idempotency=fingerprinted(key, {**raw, "resend_of": one.id}, await services.secret_of(caller)),
         faults=tuple(faults),
     )
     require_scope(caller, asked)

@@ -44,7 +44,7 @@ async def send(request: Request) -> Response:
     services = services_of(request)
     raw = await read_json(request)
     key, faults = header_key(request.headers.get("idempotency-key"))
-    asked = read_request(raw, services.limits, key=key, secret=await services.secret_of(caller.project))
+    asked = read_request(raw, services.limits, key=key, secret=await services.secret_of(caller))
     require_scope(caller, asked)
     if faults:
         asked = replace(asked, faults=(*faults, *asked.faults))

@@ -142,3 +142,12 @@ async def test_without_a_public_address_there_is_no_link(house: House) -> None:
     body = {"parts": {"subject.txt": "x", "body.txt": "x\n"}, "settings": {"category": "news", "unsubscribe": True}}
     await house.http.put("/v1/templates/news", params={"publish": True}, json=body)
     assert await link(house) is None
+
+
+async def test_a_template_that_was_deleted_still_sends_what_was_accepted_with_its_link(shop: House) -> None:
+    await shop.stop()
+    taken = await shop.send(template="news", data={})
+    assert (await shop.http.delete("/v1/templates/news")).status_code == 204
+    await shop.go_on()
+    assert (await shop.final(taken["id"]))["status"] == "sent"
+    assert b"List-Unsubscribe: <" in shop.capture.messages[-1].raw

@@ -9,6 +9,7 @@ import pytest
 
 from notifier.capture import Capture
 from notifier.domain.lifecycle import Accepted, Deferred, Outcome, RelayTrouble, SendResult, Transaction, Unknown
+from notifier.mail.relay.session import Door, Session
 
 MakeClient = Callable[..., Any]
 StartScripted = Callable[[Callable[[Any], Awaitable[None]]], Awaitable[Any]]
@@ -337,3 +338,22 @@ async def test_shutting_down_says_goodbye_on_idle_connections(capture: Capture, 
     await each.relay.aclose()
     assert capture.sessions[0].verbs[-1] == "QUIT"
     assert each.watcher.opened == len(each.watcher.closed) == 1
+
+
+async def test_a_defect_while_connecting_is_trouble_that_passes(
+    capture: Capture, client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = client(capture, probe_first=0.05, probe_longest=0.1)
+
+    async def broken(_door: Door) -> Session:
+        raise RuntimeError("a defect")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Door, "open", broken)
+        found = await each.send()
+        assert isinstance(found, RelayTrouble)
+        assert "a defect" in found.text
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(each.relay.ready(), 0.5)
+    await asyncio.wait_for(each.relay.ready(), 10)
+    assert accepted(await each.send())

@@ -3,6 +3,8 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from notifier.domain.delivery import Lane, share_out
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,3 +48,12 @@ def test_a_claim_of_one_serves_low_every_twentieth_time() -> None:
     rows: Rows = {("a", 0): 1000, ("a", 2): 1000}
     served = Counter(next(iter(+claim(rows, 1, turn))) for turn in range(100))
     assert served == {("a", 0): 95, ("a", 2): 5}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7, 19])
+def test_small_claims_leave_nobody_without_a_twentieth(limit: int) -> None:
+    rows: Rows = {("a", 0): 1000, ("a", 1): 1000, ("a", 2): 1000}
+    served: Counter[tuple[str, int]] = Counter()
+    for turn in range(200):
+        served += claim(rows, limit, turn)
+    assert served == {("a", 0): 180 * limit, ("a", 1): 10 * limit, ("a", 2): 10 * limit}
