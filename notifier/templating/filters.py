@@ -15,7 +15,7 @@ from markupsafe import Markup
 from notifier.templating.budget import MAX_BITS, MAX_RANGE, MAX_VALUE, RUN, Exhausted, afford, spend, spend_work, weigh
 from notifier.templating.catalogue import GETTEXT
 from notifier.templating.formats import FORMATS
-from notifier.templating.strings import checked_format, escaped, printed, replaced_size
+from notifier.templating.strings import checked_format, described, escaped, printed, replaced_size
 
 _PLAIN = (
     "abs", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "e", "escape", "filesizeformat",
@@ -141,6 +141,14 @@ def _before_wordwrap(first: int, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     return args, kwargs
 
 
+def _before_sum(first: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Arguments:
+    """Numbers alone: a sum of lists copies, for each of them, what it has so far. To a number nothing else is added."""
+    start = kwargs.get("start", args[first + 2] if len(args) > first + 2 else 0)
+    if not isinstance(start, int | float):
+        raise TemplateRuntimeError(f"the filter sum adds numbers and cannot start with a {described(start)}")
+    return args, kwargs
+
+
 def _before_string(first: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Arguments:
     return (*args[:first], printed(args[first]), *args[first + 1 :]), kwargs
 
@@ -161,6 +169,7 @@ _BEFORE: dict[str, Callable[[int, tuple[Any, ...], dict[str, Any]], _Arguments]]
     "replace": _before_replace,
     "wordwrap": _before_wordwrap,
     "slice": _before_slice,
+    "sum": _before_sum,
     **dict.fromkeys(_TEXT, _before_string),
 }
 
