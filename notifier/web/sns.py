@@ -1,7 +1,6 @@
 """Messages of Amazon SNS: who signed them, and for which topic."""
 
 import base64
-import binascii
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final
@@ -45,7 +44,7 @@ class SnsVerifier:
             signature = base64.b64decode(message.get("Signature", ""), validate=True)
             key = await self._key(message.get("SigningCertURL", ""))
             key.verify(signature, signed, PKCS1v15(), algorithm)
-        except (binascii.Error, InvalidSignature):
+        except (ValueError, InvalidSignature):  # no base64 or not even ASCII; or of something else
             raise Unauthenticated("the signature of this message is not good") from None
         return message
 

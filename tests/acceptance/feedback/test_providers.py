@@ -156,6 +156,7 @@ async def test_what_amazon_did_not_sign_for_our_topic_is_refused(hired: House, a
         {**good, "Message": good["Message"].replace("zoe@", "max@")},
         {**good, "Signature": "AAAA"},
         {**good, "Signature": "no base64!"},
+        {**good, "Signature": "é"},
         {**good, "SignatureVersion": "3"},
         other.message(ses(one, "Bounce", BOUNCED)),
         amazon.message(ses(one, "Bounce", BOUNCED), TopicArn="arn:aws:sns:eu-west-1:666:evil"),
@@ -282,8 +283,8 @@ async def test_postmark_is_understood(hired: House, body: dict[str, Any], expect
 
 
 async def test_postmark_needs_its_password(hired: House) -> None:
-    for value in ("", "Basic", "Basic ????", "Basic " + base64.b64encode(b"postmark:wrong").decode()):
-        answer = await hired.http.post("/v1/feedback/postmark", json={}, headers={"authorization": value})
+    for value in (b"", b"Basic", b"Basic ????", b"Basic \xe9", b"Basic " + base64.b64encode(b"postmark:wrong")):
+        answer = await hired.http.post("/v1/feedback/postmark", json={}, headers={b"authorization": value})
         assert answer.status_code == 401
 
 
