@@ -1,7 +1,8 @@
 """The listener that bounces and complaints come in through: SMTP, for addresses of ours alone.
 
 A report is believed for the notification whose signed return path it was sent to, or that it quotes. It is answered
-250 once what it says is stored, and 451 where it cannot be now, so that its sender tries again.
+250 once what it says is stored, and 451 where it cannot be now, so that its sender tries again. What cannot be read at
+all is logged and answered 250: it would come back unread for days.
 """
 
 import asyncio
@@ -82,6 +83,10 @@ class Inbound:
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         try:
             reports = await asyncio.to_thread(self._read, content, envelope.rcpt_tos)
+        except Exception as error:  # a defect of ours reads it no better when it comes again, for days
+            log.error("a bounce could not be read, and is left at that", exc_info=error)
+            reports = []
+        try:
             changed = [await self._hear(one) for one in reports]
         except Unavailable as error:
             return f"451 4.3.0 {error.detail}"
@@ -89,7 +94,7 @@ class Inbound:
         return "250 2.0.0 Ok"
 
     async def handle_exception(self, error: Exception) -> str:
-        log.error("a bounce could not be read", exc_info=error)
+        log.error("a bounce could not be taken", exc_info=error)
         return "451 4.3.0 Something broke here; try again later"
 
     def _read(self, content: bytes, rcpt_tos: Sequence[str]) -> list[Feedback]:

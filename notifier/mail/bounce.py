@@ -7,6 +7,7 @@ reply (RFC 3834) says nothing about the mail that it answers.
 import re
 from collections.abc import Iterable, Iterator
 from email import message_from_bytes, policy
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import getaddresses, parseaddr
@@ -178,7 +179,7 @@ def _field(message: Message, name: str) -> str:
     value = message.get(name, "")
     try:
         return str(make_header(decode_header(str(value)))).strip()
-    except (ValueError, LookupError):
+    except (ValueError, LookupError, MessageError):  # an encoded word that is none
         return str(value).strip()
 
 

@@ -6,6 +6,7 @@ import aiosmtplib
 import pytest
 
 from notifier.capture.bounce import delivery_status
+from notifier.domain.feedback import Feedback
 from tests.acceptance.conftest import House, MakeHouse
 from tests.unit.bounce.samples import NOT_FOUND, answer, arf, postfix
 
@@ -169,6 +170,19 @@ async def test_a_bounce_before_our_own_record_is_asked_to_come_again(bouncing: H
     with pytest.raises(aiosmtplib.SMTPResponseException) as later:
         await deliver(bouncing, postfix("5.1.1", NOT_FOUND), bouncing.service._return_path.of(taken["id"]))
     assert later.value.code == 451
+
+
+async def test_what_cannot_be_read_is_not_asked_to_come_again(
+    bouncing: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def defective(_raw: bytes) -> list[Feedback]:
+        raise AttributeError("a defect")
+
+    taken, path = await sent(bouncing)
+    monkeypatch.setattr("notifier.inbound.read_report", defective)
+    assert (await deliver(bouncing, postfix("5.1.1", NOT_FOUND), path)).startswith("2.0.0")
+    assert "could not be read" in caplog.text
+    assert (await shown(bouncing, taken))["status"] == "sent"
 
 
 async def test_what_was_never_sent_cannot_have_bounced(bouncing: House) -> None:

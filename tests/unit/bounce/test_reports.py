@@ -54,6 +54,13 @@ def test_a_text_of_any_length_is_cut() -> None:
     assert len(one.text) == 500
 
 
+def test_what_only_looks_like_an_encoded_word_is_taken_as_it_stands() -> None:
+    raw = postfix("5.1.1", NOT_FOUND).replace(b"Diagnostic-Code: smtp; ", b"Diagnostic-Code: smtp; =?utf-8?b?a?= ")
+    (one,) = read_report(raw)
+    assert (one.said, one.text[:17]) == ("bounced", "=?utf-8?b?a?= 550")
+    assert read_report(b"From: =?utf-8?b?a?= <zoe@example.net>\r\n\r\nHello") == []
+
+
 @given(st.binary(max_size=300), st.integers(0, 1500))
 @settings(max_examples=200, deadline=None)
 def test_whatever_is_done_to_a_report_reading_it_raises_nothing(noise: bytes, at: int) -> None:
