@@ -37,7 +37,7 @@ def cookie_name(request: Request) -> str:
 
 def session_hash(request: Request) -> str | None:
     cookie = request.cookies.get(cookie_name(request))
-    return _hash(cookie) if cookie else None
+    return _hash(f"session:{cookie}") if cookie else None
 
 
 async def begin(request: Request, response: Response, user: User) -> None:
@@ -45,7 +45,7 @@ async def begin(request: Request, response: Response, user: User) -> None:
     office = office_of(request)
     await end(request, response)
     token = secrets.token_urlsafe(32)
-    await office.store.add_session(_hash(token), user.id, office.clock() + LIFE)
+    await office.store.add_session(_hash(f"session:{token}"), user.id, office.clock() + LIFE)
     response.set_cookie(
         cookie_name(request),
         token,
@@ -119,4 +119,5 @@ async def set_first_password(office: Office, password: str) -> None:
 
 
 def _hash(token: str) -> str:
+    """Of a token after its kind: links and cookies lie in one table, and neither is to pass for the other."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

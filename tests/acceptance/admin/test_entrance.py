@@ -90,6 +90,17 @@ async def test_a_link_signs_in_once_and_looking_at_it_uses_nothing_up(house: Hou
     assert (await (await visit()).post(path)).status_code == 410
 
 
+async def test_a_link_is_no_cookie(house: House, visit: Visit) -> None:
+    office = house.service.office
+    path = await new_link(office.store, office, await office.store.add_user("mei", "viewer"))
+    token = path.rpartition("/")[2]
+    client = await visit()
+    for cookie in (token, f"link:{token}"):
+        answer = await client.get("/admin/", headers={"cookie": f"notifier_session={cookie}"})
+        assert answer.status_code == 303
+    assert (await client.post(path)).status_code == 303
+
+
 async def test_without_a_password_there_is_a_first_link_and_with_one_there_is_none(make_house: MakeHouse) -> None:
     house = await make_house()
     path = await house.service.admin_link()
