@@ -221,6 +221,7 @@ async def test_an_unknown_template_is_named_and_the_known_ones_are_told(house: H
         ("content.subject", {"content": {"subject": "a\nb", "text": "x"}, "template": None, "data": None}),
         ("headers.X-A", {"headers": {"X-A": "=?utf-8?q?a=0D=0Ab?="}}),
         ("headers.X-Notifier-Id", {"headers": {"X-Notifier-Id": "1"}}),
+        ("headers.x-pm-Metadata-Notifier-ID", {"headers": {"x-pm-Metadata-Notifier-ID": "1"}}),
         ("reference", {"reference": "a\nb"}),
         ("data.name", {"data": {"name": "a\u0000"}}),
         ("data", {"data": {"name": "=?utf-8?q?a=0D=0AX?=", "code": "1"}}),
@@ -282,3 +283,17 @@ async def test_what_the_relay_took_is_recorded_before_anything_else_can_happen(h
     house.service.dispatcher._bench.contact.lost()  # no further body may be begun, says the worker now
     ended = await house.final(taken["id"])
     assert (ended["status"], ended["attempts"], len(house.capture.messages)) == ("partial", 1, 1)
+
+
+async def test_who_was_one_too_many_goes_at_once_whatever_another_has_to_wait_for(house: House) -> None:
+    house.capture.fail_next(rcpt="slow@example.com", code=450, text="4.7.1 Greylisted, try again in 12 hours")
+    house.capture.fail_next(rcpt="more@example.com", code=452, text="4.5.3 Too many recipients")
+    taken = await house.send(to=["first@example.com", "slow@example.com", "more@example.com"])
+    assert (await house.final(taken["id"]))["attempts"] == 2
+    timeline = (await house.http.get(f"{taken['url']}/events")).json()["data"]
+    deferred = [event for event in timeline if event["type"] == "email.deferred"]
+    assert len({event["detail"]["next_attempt_at"] for event in deferred}) == 1
+    assert {mail.rcpt_tos for mail in house.capture.messages} == {
+        ("first@example.com",),
+        ("slow@example.com", "more@example.com"),
+    }

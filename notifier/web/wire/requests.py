@@ -24,7 +24,8 @@ from notifier.web.wire.models import AttachmentBody, ContentBody, Fields
 LONGEST_KEY = 256
 
 _HEADER_KEY = re.compile("[!-~](?:[ -~]*[!-~])?")
-_RESERVED_HEADERS = "x-notifier-"
+_RESERVED_HEADERS = ("x-notifier-", "x-pm-metadata-notifier-")
+"""By these, people and providers' reports find the notification of a mail."""
 
 
 def read_request(raw: Any, limits: Limits, *, key: str | None = None, secret: bytes = b"") -> Request:
@@ -107,7 +108,8 @@ def _headers(headers: Mapping[str, str] | None, faults: list[Fault]) -> Mapping[
     faults += check_headers(headers)
     for name in headers:
         if name.lower().startswith(_RESERVED_HEADERS):
-            faults.append(Fault(f"headers.{name}", "reserved", "X-Notifier-* is written by notifier"))
+            message = "X-Notifier-* and X-PM-Metadata-notifier-* are written by notifier"
+            faults.append(Fault(f"headers.{name}", "reserved", message))
     return headers
 
 
