@@ -1,6 +1,6 @@
 """From what an attempt came to, to what is recorded of it. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, assert_never
 
@@ -54,6 +54,7 @@ def record(
     number = claimed.attempts + 1 if _counts(result) else claimed.attempts
     attempt = Attempt(max(1, number), policy, one.on_unknown, claimed.give_up_at, one.expires_at)
     steps = {n: next_step(outcome, attempt, now, rng) for n, outcome in result.outcomes.items()}
+    due_at = _due_at(steps.values(), now)
     status = {r.n: steps[r.n].status if r.n in steps else r.status for r in one.recipients}
     told = {n: outcome_detail(outcome) for n, outcome in result.outcomes.items()}
     header = {"attempt": number, "relay": result.relay}
@@ -67,7 +68,7 @@ def record(
         if believed and (reply := _no_mailbox(result.outcomes[r.n])):
             suppressions.append(NewSuppression(r.address_key, r.email, ALL, "bounced", f"{result.relay}: {reply}"))
             told[r.n]["suppresses"] = ALL
-        events.extend(_events(r.email, result.outcomes[r.n], step, {**header, **told[r.n]}))
+        events.extend(_events(r.email, result.outcomes[r.n], step, due_at, {**header, **told[r.n]}))
         if feedback and step.status is Status.SENT and r.n in feedback:
             status[r.n] = feedback[r.n]
             events.append(NewEvent(f"email.{feedback[r.n]}", r.email, {"source": "simulator"}))
@@ -82,7 +83,7 @@ def record(
         moved=moved,
         events=events,
         final=None if is_open else settled(status.values()),
-        due_at=max((step.due_at for step in steps.values() if step.due_at), default=now) if is_open else None,
+        due_at=due_at if is_open else None,
         give_up_at=claimed.give_up_at or policy.deadline(now),
         suppressions=suppressions,
     )
@@ -108,10 +109,17 @@ def _counts(result: Transaction) -> bool:
     )
 
 
-def _events(email: str, outcome: Outcome, step: Step, told: Mapping[str, Any]) -> list[NewEvent]:
+def _due_at(steps: Collection[Step], now: datetime) -> datetime:
+    """When all who are open are tried again, together: when the last of them may be; at once where the relay only had
+    too many recipients, for the sake of those who can go."""
+    due = [step.due_at for step in steps if step.due_at]
+    return max(due, default=now) if now not in due else now
+
+
+def _events(email: str, outcome: Outcome, step: Step, due_at: datetime, told: Mapping[str, Any]) -> list[NewEvent]:
     detail = dict(told)
     if step.due_at is not None:
-        detail["next_attempt_at"] = step.due_at.isoformat()
+        detail["next_attempt_at"] = due_at.isoformat()
         detail["reason"] = step.reason
     if not isinstance(outcome, Unknown):
         return [NewEvent(_EVENT[step.status], email, detail)]
