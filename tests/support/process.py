@@ -68,7 +68,6 @@ class Serve:
         """Returns when it listens."""
         self._listening.clear()
         self.url = ""
-        command = Path(sys.executable).with_name("notifier")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("NOTIFIER_", "MAIL_"))}
         self._process = await asyncio.create_subprocess_exec(
             *self.program, self.command, "--port", "0",

@@ -102,7 +102,7 @@ class Relay:
         while self._breaker.state != "closed" and not self._pool.shut:
             async with self._probe:
                 await self._probe_once()
-        while (wait := self._pace.wait()) > 0:  # a timer may come a little early
+        while (wait := self._pace.wait()) > 0:  # noqa: ASYNC110 - a timer may come a little early
             await asyncio.sleep(wait)
 
     async def _probe_once(self) -> None:
