@@ -175,6 +175,8 @@ class MailEnvironment(PlacedEnvironment):
         elif operator == "+" and not (_number(left) and _number(right)):
             weigh(left)
             weigh(right)
+            if isinstance(left, str) and isinstance(right, str) and Markup in (type(left), type(right)):
+                left, right = escaped(left), escaped(right)  # Markup by itself escapes for HTML alone
         elif operator == "**" and (abs(right) > MAX_BITS or abs(left) > 1 << MAX_BITS):
             raise Exhausted("a power is too large")
         result = self.binop_table[operator](left, right)

@@ -5,11 +5,14 @@ from functools import wraps
 from types import GeneratorType
 from typing import Any
 
+from jinja2.environment import Environment
 from jinja2.exceptions import TemplateRuntimeError
 from jinja2.filters import FILTERS as JINJA_FILTERS
+from jinja2.filters import do_indent, do_replace, do_truncate
+from jinja2.nodes import EvalContext
 from jinja2.runtime import Undefined
 from jinja2.tests import TESTS as JINJA_TESTS
-from jinja2.utils import Cycler, Joiner, Namespace
+from jinja2.utils import Cycler, Joiner, Namespace, pass_environment, pass_eval_context
 from markupsafe import Markup
 
 from notifier.templating.budget import MAX_BITS, MAX_RANGE, MAX_VALUE, RUN, Exhausted, afford, spend, spend_work, weigh
@@ -19,9 +22,9 @@ from notifier.templating.strings import checked_format, described, escaped, prin
 
 _PLAIN = (
     "abs", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "e", "escape", "filesizeformat",
-    "first", "float", "forceescape", "groupby", "indent", "int", "items", "join", "last", "length", "list", "lower",
-    "map", "max", "min", "reject", "rejectattr", "replace", "reverse", "round", "safe", "select", "selectattr", "slice",
-    "sort", "string", "striptags", "sum", "title", "tojson", "trim", "truncate", "unique", "upper", "urlencode",
+    "first", "float", "forceescape", "groupby", "int", "items", "join", "last", "length", "list", "lower",
+    "map", "max", "min", "reject", "rejectattr", "reverse", "round", "safe", "select", "selectattr", "slice",
+    "sort", "string", "striptags", "sum", "title", "tojson", "trim", "unique", "upper", "urlencode",
     "urlize", "wordcount", "wordwrap",
 )  # fmt: skip
 _TESTS = (
@@ -32,6 +35,8 @@ _TESTS = (
 _TOLERANT = frozenset({"d", "default", "defined", "undefined"})
 _SHALLOW = frozenset({"d", "default", "first", "last", "length", "count", "items", "safe", "defined", "undefined"})
 _ANY_NUMBER = frozenset({"d", "default", "sum", "min", "max", "int", "float", "money", "url", "divisibleby"})
+_GIVING_BACK = frozenset({"d", "default", "first", "last", "max", "min", "replace", "safe"})
+"""A safe text that comes out of these is escaped for Markdown, too. Of all others, it is where a safe one went in."""
 _WIDTHS = {"center": 1_000, "indent": 1_000, "batch": MAX_RANGE, "slice": MAX_RANGE, "round": 20}
 
 
@@ -75,7 +80,8 @@ def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         if type(result) is str and len(result) <= MAX_VALUE:
             run.charge(len(result))
             return result
-        if type(result) is Markup and kind is not Markup and name != "safe" and run.markdown:
+        anew = (name not in _GIVING_BACK and kind is not Markup) or name == "tojson"  # which doubles every backslash
+        if anew and run.markdown and type(result) is Markup:
             result = escaped(result.unescape())  # it was escaped for HTML alone
         return result if type(result) in _WEIGHTLESS_RESULTS else _made(result)
 
@@ -124,13 +130,6 @@ def _before_indent(first: int, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     return args, kwargs
 
 
-def _before_replace(first: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Arguments:
-    old = kwargs.get("old", args[first + 1] if len(args) > first + 1 else "")
-    new = kwargs.get("new", args[first + 2] if len(args) > first + 2 else "")
-    replaced_size(printed(args[first]), old, new)
-    return args, kwargs
-
-
 def _before_wordwrap(first: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Arguments:
     width = kwargs.get("width", args[first + 1] if len(args) > first + 1 else 79)
     wrap = kwargs.get("wrapstring", args[first + 3] if len(args) > first + 3 else "\n")
@@ -166,12 +165,46 @@ _TEXT = (
 _BEFORE: dict[str, Callable[[int, tuple[Any, ...], dict[str, Any]], _Arguments]] = {
     "join": _before_join,
     "indent": _before_indent,
-    "replace": _before_replace,
     "wordwrap": _before_wordwrap,
     "slice": _before_slice,
     "sum": _before_sum,
     **dict.fromkeys(_TEXT, _before_string),
 }
+
+
+# Jinja and Markup escape what meets a safe text for HTML alone, and what a safe text is indented by not at all.
+
+
+@pass_eval_context
+def indent(context: EvalContext, value: str, width: int | str = 4, first: bool = False, blank: bool = False) -> str:
+    """Jinja's."""
+    if context.autoescape and isinstance(value, Markup) and isinstance(width, str):
+        width = escaped(width)
+    return do_indent(value, width, first, blank)
+
+
+@pass_eval_context
+def replace(context: EvalContext, value: Any, old: Any, new: Any, count: int | None = None) -> str:
+    """Jinja's."""
+    text, old, new = printed(value), printed(old), printed(new)
+    if context.autoescape and any(isinstance(one, Markup) for one in (text, old, new)):
+        text, new = escaped(text), escaped(new)
+    replaced_size(text, old, new)
+    return do_replace(context, text, old, new, count)
+
+
+@pass_environment
+def truncate(
+    environment: Environment,
+    value: str,
+    length: int = 255,
+    killwords: bool = False,
+    end: str = Markup("..."),
+    leeway: int | None = None,
+) -> str:
+    """Jinja's."""
+    end = escaped(end) if isinstance(value, Markup) else end
+    return do_truncate(environment, value, length, killwords, end, leeway)
 
 
 def format_(value: Any, *args: Any, **kwargs: Any) -> str:
@@ -213,6 +246,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     **{name: _guarded(name, JINJA_FILTERS[name]) for name in _PLAIN},
     **{name: _guarded(name, function) for name, function in FORMATS.items()},
     "format": _guarded("format", format_),
+    "indent": _guarded("indent", indent),
+    "replace": _guarded("replace", replace),
+    "truncate": _guarded("truncate", truncate),
     "nl2br": _guarded("nl2br", nl2br),
 }
 _KNOWN_TESTS: dict[str, Any] = {**JINJA_TESTS}

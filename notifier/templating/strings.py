@@ -38,6 +38,8 @@ def call_string(text: str, name: str) -> Callable[..., Any]:
             replaced_size(text, *args)
         elif name == "join" and args:
             items = list(args[0])
+            if isinstance(text, Markup):
+                items = [_escaped_all(item) for item in items]  # the keys or the values of a mapping, too
             afford(len(text) * len(items) + sum(len(item) for item in items if isinstance(item, str)))
             args = (items, *args[1:])
         return method(*args, **kwargs)
@@ -60,6 +62,8 @@ def checked_format(text: str, values: Any) -> str:
     for found in _PERCENT.finditer(text):
         if "*" in (found[3], found[4]) or _WIDE.match(found[3] or "") or _WIDE.match(found[4] or ""):
             raise TemplateRuntimeError(f"the format {found[0]!r} is too wide")
+        if isinstance(text, Markup) and found[5] in "ra":
+            raise TemplateRuntimeError(f"the format {found[0]!r} would undo what is escaped")
     formatted: str = text % (_escaped_all(values) if isinstance(text, Markup) else values)
     return formatted
 

@@ -173,6 +173,13 @@ def test_markdown_gives_html_in_the_layout_and_text(make: Make, at: datetime) ->
         "{{ ('<'|safe) ~ n }}", "{% set x %}{{ n }}{% endset %}{{ x }}", "{{ '{}'.format(n) }}",
         "{{ n|replace('q', 'r') }}",
         "{{ ('{}'|safe).format(n) }}", "{{ ('%s'|safe)|format(n) }}",
+        "{{ (''|safe) + n }}", "{{ n + (''|safe) }}", "{% set x %}Hi {% endset %}{{ x + n }}",
+        "{% from '_partials/m.html' import m %}{{ m('') + n }}",
+        "{{ '@'|safe|replace('@', n) }}", "{{ '@'|replace('@'|safe, n) }}", "{{ ('@'|safe).replace('@', n) }}",
+        "{{ ['@'|safe]|map('replace', '@', n)|first }}", "{{ n|replace('q', 'r'|safe) }}",
+        "{{ ('a' * 99)|safe|truncate(40, true, n, 0) }}", "{{ 'a\nb'|safe|indent(n) }}",
+        "{{ (''|safe).join({n: 1}) }}", "{{ (' '|safe).join({'k': n}.values()) }}",
+        "{{ missing|default(n|e) }}", "{{ [n|e, 'z']|min }}", "{{ ['%s'|safe]|map('format', n)|first }}",
     ],
 )  # fmt: skip
 def test_no_link_comes_out_of_data_in_markdown(make: Make, at: datetime, body: str) -> None:
@@ -183,6 +190,34 @@ def test_no_link_comes_out_of_data_in_markdown(make: Make, at: datetime, body: s
     rendered = template.render({"n": "[x](https://evil.example)"}, at=at)
     assert "<a" not in str(rendered.html)
     assert "[x](" in str(rendered.text)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{{ m('*a*') + '' }}", "{{ [m('*a*')]|first }}", "{{ [m('*a*')]|last }}", "{{ none|default(m('*a*'), true) }}",
+        "{{ ['%s'|safe]|map('format', '*a*')|first }}", "{{ '@'|replace('@', m('*a*')) }}",
+    ],
+)  # fmt: skip
+def test_what_was_escaped_for_markdown_is_not_escaped_again(make: Make, at: datetime, body: str) -> None:
+    macro = "{% macro m(x) %}**b** {{ x }}{% endmacro %}"
+    html = make({"body.md": macro + body}).render({}, at=at).html
+    assert html in ("<p><strong>b</strong> *a*</p>\n", "<p>*a*</p>\n")
+
+
+def test_no_emphasis_comes_out_of_an_escaped_text_as_json(make: Make, at: datetime) -> None:
+    rendered = make({"body.md": "{{ n|e|tojson }}"}).render({"n": "*b*"}, at=at)
+    assert "<em" not in str(rendered.html)
+
+
+def test_a_format_that_shows_a_text_as_a_program_would_is_refused_where_it_is_escaped(make: Make, at: datetime) -> None:
+    found = make({"body.md": "{{ '%r'|safe|format(n) }}"}).verdict({"n": "[x](https://evil.example)"}, at=at)
+    assert [fault.message for fault in found.faults] == ["the format '%r' would undo what is escaped"]
+
+
+def test_what_a_safe_text_is_indented_by_is_escaped_in_html(make: Make, at: datetime) -> None:
+    assert make({"body.html": "{{ 'a\nb'|safe|indent(n) }}"}).render({"n": "<b>"}, at=at).html == "a\n&lt;b&gt;b"
+    assert make({"body.txt": "{{ 'a\nb'|safe|indent(n) }}"}).render({"n": "> "}, at=at).text == "a\n> b\n"
 
 
 def test_a_tag_alone_on_its_line_leaves_no_line_in_text(make: Make, at: datetime) -> None:
