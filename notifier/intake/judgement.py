@@ -15,6 +15,8 @@ from notifier.intake.request import Request
 
 LONGEST_SUBJECT: Final = 998
 """Characters of a rendered subject."""
+_FURTHEST: Final = timedelta(days=365_250)
+"""A thousand years: a time beyond is a mistake, and with the last ones of the calendar nobody can reckon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +82,11 @@ class Judge:
                     words = verdict.rendered.locale
         send_at = request.send_at
         expires_at = request.expires_at
-        if expires_at is None and defaults.expires_after is not None:
-            expires_at = (send_at or now) + timedelta(seconds=defaults.expires_after)
         faults += _faults_of_times(request, now)
         if faults:
             return Judged(None, tuple(faults))
+        if expires_at is None and defaults.expires_after is not None:
+            expires_at = (send_at or now) + timedelta(seconds=min(defaults.expires_after, _FURTHEST.total_seconds()))
         id_ = uuid7()
         sender = request.sender or defaults.sender
         files, refs = _stored_once(request)
@@ -195,6 +197,9 @@ def _verdict(entry: Entry, request: Request, now: datetime) -> Verdict:
 
 
 def _faults_of_times(request: Request, now: datetime) -> list[Fault]:
+    given = {"send_at": request.send_at, "expires_at": request.expires_at}
+    if far := [field for field, at in given.items() if at and at - now > _FURTHEST]:
+        return [Fault(field, "far", "is more than a thousand years from now") for field in far]
     if request.expires_at is None:
         return []
     if request.expires_at <= now:

@@ -132,14 +132,14 @@ def _between(id_: Column[str], wanted: Filter) -> Conditions:
     """Ids are in the order of time, so a time is a place among them."""
     conditions: Conditions = []
     if wanted.created_after is not None:
-        conditions.append(id_ > _id_at(wanted.created_after - _SKEW))
+        conditions.append(id_ > _id_at(wanted.created_after, -_SKEW))
     if wanted.created_before is not None:
-        conditions.append(id_ < _id_at(wanted.created_before + _SKEW))
+        conditions.append(id_ < _id_at(wanted.created_before, _SKEW))
     return conditions
 
 
-def _id_at(at: datetime) -> str:
-    """The least UUIDv7 of an instant."""
-    milliseconds = min(max(0, int(at.timestamp() * 1000)), 2**48 - 1)
+def _id_at(at: datetime, skew: timedelta) -> str:
+    """The least UUIDv7 of an instant and some more, which may lie beyond all dates."""
+    milliseconds = min(max(0, int((at.timestamp() + skew.total_seconds()) * 1000)), 2**48 - 1)
     digits = f"{milliseconds:012x}"
     return f"{digits[:8]}-{digits[8:]}-0000-0000-000000000000"

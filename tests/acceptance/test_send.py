@@ -228,6 +228,8 @@ async def test_an_unknown_template_is_named_and_the_known_ones_are_told(house: H
         ("data", {"data": {"name": "n" * 1000, "code": "1"}}),
         ("tags[0]", {"tags": ["\r"]}),
         ("expires_at", {"expires_at": "2001-01-01T00:00:00Z"}),
+        ("expires_at", {"expires_at": "9999-12-31T23:59:59Z"}),
+        ("send_at", {"send_at": "9999-12-31T23:59:59Z", "template": "careful"}),
         ("template", {"template": None}),
         ("content", {"content": {"subject": "a", "text": "b"}}),
         ("to", {"to": []}),

@@ -104,3 +104,13 @@ async def test_a_mail_that_names_an_address_twice_is_found_once(desk: "Desk") ->
     await desk.store.accept(Acceptance("default", (New(replace(one, recipients=twice), None, {}),), one.created_at))
     listed = await desk.store.listed("default", Filter(recipient="zoe@x.test"), Page(10))
     assert [record.notification.id for record in listed.records] == [one.id]
+
+
+async def test_times_at_the_ends_of_the_calendar_leave_nothing_out(desk: "Desk") -> None:
+    one = desk.notification("zoe@x.test")
+    await desk.store.accept(Acceptance("default", (New(one, None, {}),), one.created_at))
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    for everything in (Filter(created_after=first), Filter(created_before=last)):
+        assert list(await desk.store.matching("default", everything, Page(10))) == [one.id]
+    for nothing in (Filter(created_after=last), Filter(created_before=first)):
+        assert not list(await desk.store.matching("default", nothing, Page(10)))

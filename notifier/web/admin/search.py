@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final, get_args
 
 from notifier.domain.lifecycle import NotificationStatus
@@ -53,8 +53,8 @@ def filter_of(asked: Mapping[str, str]) -> tuple[Filter, str | None]:
             reference=reference,
             batch=batch.lower() if batch else None,
             tag=asked.get("tag"),
-            created_after=after - timedelta(microseconds=1) if after else None,
-            created_before=before + timedelta(days=1) if before else None,
+            created_after=after - timedelta(microseconds=1) if after and after.date() > date.min else None,
+            created_before=before + timedelta(days=1) if before and before.date() < date.max else None,
         ),
         None,
     )
