@@ -20,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from notifier.domain.errors import ConfigurationError, Unavailable
+from notifier.domain.errors import ConfigurationError, NotifierError, Refused, Unavailable
 from notifier.store.transaction import PATIENCE, TURN, Blocked, Tx, schema_outdated, storage_full, unavailable
 
 T = TypeVar("T")
@@ -209,7 +209,7 @@ def _translating() -> Iterator[None]:
         raise unavailable(str(error) or type(error).__name__) from error
 
 
-def _translated(error: DBAPIError) -> Unavailable | None:
+def _translated(error: DBAPIError) -> NotifierError | None:
     """By SQLSTATE (PostgreSQL, appendix A). None for what is a defect of ours."""
     reason = str(error.orig)
     match str(getattr(error.orig, "sqlstate", None) or ""):
@@ -219,6 +219,8 @@ def _translated(error: DBAPIError) -> Unavailable | None:
             return storage_full()
         case "42P01" | "42703":  # no such table, no such column
             return schema_outdated()
+        case "22021" | "22P05":  # NUL, which no text of PostgreSQL's can hold
+            return Refused("this has a character that the database cannot hold, such as NUL (U+0000)")
         case "26000" | "42P05":  # a prepared statement that is not there, or is there already
             return unavailable(
                 "prepared statements do not reach the server they were made on; behind PgBouncer in transaction mode, "

@@ -10,7 +10,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.util import await_only
 
 from notifier.domain.acceptance import Receipt
-from notifier.domain.errors import Unavailable
+from notifier.domain.errors import Refused, Unavailable
+from notifier.domain.listing import Filter, Page
 from notifier.store import postgres
 from notifier.store.engine import Tx, open_database
 from notifier.store.postgres import PostgresDatabase
@@ -262,3 +263,10 @@ async def test_a_url_in_libpqs_words_is_understood(emptied_url: str, commits: "C
     await store.migrate()
     assert await store.is_ready()
     await store.close()
+
+
+async def test_text_that_postgresql_cannot_hold_is_refused_and_not_a_defect(postgres_desk: "Desk") -> None:
+    with pytest.raises(Refused, match="NUL"):
+        await postgres_desk.store.matching("default", Filter(reference="a\0"), Page(1))
+    with pytest.raises(Refused, match="NUL"):
+        await postgres_desk.store.add_pause("default", "all", "a\0")

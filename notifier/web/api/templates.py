@@ -51,6 +51,7 @@ Include = Annotated[Literal["assets"] | None, Query()]
 
 _NAME = re.compile(r"(?:_[a-z]+/)?[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:/[A-Za-z0-9._-]+)*", re.ASCII)
 _NAME_LENGTH = 128
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 def known_name(name: str) -> str:
@@ -91,8 +92,11 @@ async def list_versions(request: Request, name: str) -> Response:
 @router.get("/v1/templates/{name:template}/versions/{version}", operation_id="get_version", dependencies=READER)
 async def get_version(request: Request, name: str, version: str, include: Include = None) -> Response:
     """One version, by number or content hash, with its parts; `include=assets` gives its assets in base64."""
+    name = known_name(name)
     number = version.isascii() and version.isdigit() and len(version) < 10
-    return await _whole(_desk(request), known_name(name), int(version) if number else version, include)
+    if not number and not _HASH.fullmatch(version):
+        raise NotFound(f"template {name!r} has no version {version!r}")
+    return await _whole(_desk(request), name, int(version) if number else version, include)
 
 
 @router.post("/v1/templates/{name:template}/publish", operation_id="publish_template")

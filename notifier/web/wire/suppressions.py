@@ -85,7 +85,9 @@ def read_place(text: str) -> tuple[str, str]:
     try:
         key, scope = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode().split("\n")
     except (binascii.Error, ValueError):
-        raise refused([Fault("after", "syntax", "is not the `next` of an answer of this list")]) from None
+        key, scope = "", ""
+    if not key or objection(key) or objection(scope):
+        raise refused([Fault("after", "syntax", "is not the `next` of an answer of this list")])
     return key, scope
 
 

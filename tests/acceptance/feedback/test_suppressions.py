@@ -1,5 +1,6 @@
 """Whom we leave alone: by the API and by CSV, asked when mail is accepted and again when it is claimed."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -159,3 +160,10 @@ async def test_what_is_no_address_is_told_so(house: House) -> None:
     for call in (house.http.get, house.http.put, house.http.delete):
         answer = await call("/v1/suppressions/nobody")
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "address")
+
+
+async def test_a_place_that_no_answer_named_is_refused(house: House) -> None:
+    for place in ("AApGbA", "!", "Cg", base64.urlsafe_b64encode(b"\0\nall").decode()):
+        answer = await house.http.get("/v1/suppressions", params={"after": place})
+        assert answer.status_code == 422, place
+        assert [fault["field"] for fault in answer.json()["errors"]] == ["after"]

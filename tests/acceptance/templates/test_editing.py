@@ -109,6 +109,7 @@ async def test_a_version_is_pinned_by_number_and_by_hash(desk: Desk) -> None:
     assert (await desk.get(f"notice/versions/{first['hash']}"))["version"] == 1
     assert (await desk.http.get("/v1/templates/notice/versions/7")).status_code == 404
     assert (await desk.http.get("/v1/templates/notice/versions/" + "9" * 40)).status_code == 404
+    assert (await desk.http.get("/v1/templates/notice/versions/%00")).status_code == 404
 
 
 async def test_yesterdays_version_comes_back(desk: Desk) -> None:
