@@ -152,7 +152,7 @@ async def resend(request: Request, id: str, user: Editor) -> Response:
     return go(f"/notifications/{receipt.ids[0]}", "resent")
 
 
-@router.get("/addresses/{email}", dependencies=VIEWER)
+@router.get("/addresses/{email:path}", dependencies=VIEWER)
 async def address(request: Request, email: str) -> Response:
     """Everything about an address: whether it is written to, and its mail."""
     try:

@@ -65,7 +65,7 @@ async def add(request: Request, user: Editor) -> Response:
     source = f"{user.name}: {why}" if why else user.name
     await services_of(request).store.put_suppression(NewSuppression(key, email, body.scope, body.reason, source))
     await office_of(request).note(user.name, "suppression.add", email, {"scope": body.scope, "why": why})
-    return go(f"/addresses/{quote(email)}", "suppressed")
+    return go(f"/addresses/{quote(email, safe='')}", "suppressed")
 
 
 @router.post("/suppressions/lift")
@@ -77,7 +77,7 @@ async def lift(request: Request, user: Editor) -> Response:
     if not await services_of(request).store.lift_suppressions(key, scope):
         raise NotFound(f"{email} is written to already.")
     await office_of(request).note(user.name, "suppression.lift", email, {"scope": scope or "every scope"})
-    return go("/suppressions" if form.get("back") == "list" else f"/addresses/{quote(email)}", "lifted")
+    return go("/suppressions" if form.get("back") == "list" else f"/addresses/{quote(email, safe='')}", "lifted")
 
 
 @router.post("/suppressions/import")

@@ -37,6 +37,14 @@ async def test_an_address_is_left_alone_with_a_reason_and_written_to_again(house
     ]
 
 
+async def test_an_address_with_a_slash_has_its_page(visit: Visit) -> None:
+    client = await visit("admin")
+    answer = await client.post("/admin/suppressions", data={"email": "team/zoe?@example.com"})
+    assert answer.headers["location"] == "/admin/addresses/team%2Fzoe%3F%40example.com?said=suppressed"
+    for path in (answer.headers["location"], "/admin/addresses/team/zoe%3F@example.com"):
+        assert "nothing at all" in (await client.get(path)).text
+
+
 async def test_they_are_found_by_a_part_of_the_address_a_reason_and_a_scope(house: House, visit: Visit) -> None:
     client = await visit("admin")
     for email, scope in (("mei@one.test", "all"), ("bo_x@one.test", "news"), ("amir@two.test", "all")):
