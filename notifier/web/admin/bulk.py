@@ -166,9 +166,13 @@ async def step(request: Request, id: str, user: Editor) -> Response:
 
 
 def _read(form: Mapping[str, str]) -> Progress:
-    numbers = [int(text) if (text := form.get(name, "")).isdecimal() else 0 for name in ("place", "done", "left")]
+    place, done, left = (_number(form.get(name, "")) for name in ("place", "done", "left"))
     after = form.get("after", "")
-    return Progress(numbers[0], after if ID.fullmatch(after) else None, numbers[1], numbers[2])
+    return Progress(place, after if ID.fullmatch(after) else None, done, left)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
 
 
 async def _advance(services: Services, run: Run, progress: Progress) -> tuple[Progress, bool]:
