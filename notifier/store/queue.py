@@ -18,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal_column,
+    not_,
     select,
     update,
 )
@@ -26,10 +27,10 @@ from notifier.domain.delivery import Claimed, Finish, Lane, Moved, NewEvent, sha
 from notifier.domain.lifecycle import OPEN, Status, settled
 from notifier.domain.notification import Notification
 from notifier.store import suppression
-from notifier.store.changes import QUEUED, Changes, load, pause_of, pauses_of, with_moves
+from notifier.store.changes import CLAIMED, QUEUED, Changes, load, pause_of, pauses_of, with_moves
 from notifier.store.dialect import among
 from notifier.store.engine import Tx
-from notifier.store.tables import delivery
+from notifier.store.tables import delivery, ended
 
 d = delivery.c
 
@@ -217,28 +218,56 @@ def _held_leases(tx: Tx, leases: Iterable[tuple[str, int]]) -> dict[tuple[str, i
 
 
 def finish(tx: Tx, finished: Sequence[Finish]) -> Sequence[bool]:
-    """Writes outcomes. Behind the fence: False for a lease that was lost, of which only the timeline is told."""
+    """Writes outcomes. Behind the fence: False for a lease that was lost, of which only the timeline is told. Where the
+    answer to a commit was lost, the same is finished again: that is True, and nothing is told twice."""
     held = _held_leases(tx, ((one.id, one.lease_no) for one in finished))
+    written = _written_before(tx, [one for one in finished if (one.id, one.lease_no) not in held])
     changes = Changes(tx)
     answers = []
     for one in finished:
         row = held.pop((one.id, one.lease_no), None)  # a lease is finished once
-        answers.append(row is not None)
-        for new in one.events:
-            if row is None:
-                new = replace(new, detail={**new.detail, "late": "the lease was lost before this was recorded"})
-            changes.event(one.id, one.project, new)
+        answers.append(row is not None or one in written)
         if row is None:
+            if one not in written:
+                late = {"late": "the lease was lost before this was recorded"}
+                for new in one.events:
+                    changes.event(one.id, one.project, replace(new, detail={**new.detail, **late}))
             continue
+        for new in one.events:
+            changes.event(one.id, one.project, new)
         changes.move(one.id, one.moved)
         if one.final is not None:
             changes.end_row(one.id, one.project, one.final, one.attempts, one.lease_no)
         else:
             due_at = one.due_at or tx.now
             changes.requeue(one.id, due_at=due_at, attempts=one.attempts, give_up_at=one.give_up_at)
+        written.append(one)
     changes.write()
     suppression.add(tx, (new for one in finished for new in one.suppressions))
     return answers
+
+
+_SELECT_ENDED = select(ended.c.id, ended.c.lease_no, ended.c.attempts, ended.c.status).where(among(ended.c.id, "ids"))
+_SELECT_WAITING = select(d.id, d.lease_no, d.attempts, d.due_at).where(among(d.id, "ids"), not_(CLAIMED))
+
+
+def _written_before(tx: Tx, finished: Sequence[Finish]) -> list[Finish]:
+    """Of what holds no lease, that which left the row as it is: under the same lease, after as many attempts."""
+    if not finished:
+        return []
+    ids = {"ids": sorted({one.id for one in finished})}
+    over = {(row.id, row.lease_no, row.attempts): row.status for row in tx.connection.execute(_SELECT_ENDED, ids)}
+    waiting = {(row.id, row.lease_no, row.attempts): row.due_at for row in tx.connection.execute(_SELECT_WAITING, ids)}
+    written = []
+    for one in finished:
+        lease = (one.id, one.lease_no, one.attempts)
+        if one.final is None:
+            same = one.due_at is not None and waiting.get(lease) == one.due_at
+        else:  # what was sent may have been delivered, or bounced, in the meantime
+            same = lease in over and (one.final == "sent" or over[lease] == one.final)
+        if same:
+            written.append(one)
+    return written
 
 
 def hand_back(tx: Tx, leases: Sequence[tuple[str, int]]) -> Sequence[bool]:

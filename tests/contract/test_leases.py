@@ -40,10 +40,47 @@ async def test_a_late_finish_beside_the_good_one_in_a_group_changes_nothing(desk
 async def test_a_lease_is_finished_once(desk: "Desk") -> None:
     await desk.accept()
     (claimed,) = await desk.claim()
-    answers = await asyncio.gather(*(desk.store.finish(desk.sent(claimed)) for _ in range(3)))
-    assert sorted(answers) == [False, False, True]
-    assert not await desk.store.finish(desk.sent(claimed))
+    kinds = [desk.sent(claimed, final=final) for final in ("sent", "failed", "held")]
+    answers = await asyncio.gather(*map(desk.store.finish, kinds))
+    assert answers == [True, False, False]
     assert await desk.count("ended") == 1
+
+
+async def test_the_same_finish_again_is_told_once(desk: "Desk") -> None:
+    """The commit went through and its answer was lost: whoever recorded it does so again."""
+    id_ = await desk.accept()
+    (claimed,) = await desk.claim()
+    finish = desk.sent(claimed)
+    assert await asyncio.gather(*(desk.store.finish(finish) for _ in range(3))) == [True] * 3
+    told = await desk.store.events(id_)
+    assert await desk.store.finish(finish)
+    assert await desk.store.events(id_) == told
+    assert [one.type for one in told] == ["email.queued", "email.attempted", "email.sent"]
+    assert not await desk.store.finish(desk.sent(claimed, final="failed"))
+    assert not await desk.store.finish(desk.sent(claimed, attempts=5))
+
+
+async def test_the_same_finish_again_is_told_once_after_it_was_delivered(desk: "Desk") -> None:
+    id_ = await desk.accept()
+    (claimed,) = await desk.claim()
+    finish = desk.sent(claimed)
+    await desk.store.finish(finish)
+    await desk.run(lambda tx: tx.connection.exec_driver_sql("UPDATE ended SET status = 'delivered'"))
+    assert await desk.store.finish(finish)
+    assert await desk.timeline(id_) == ["email.queued", "email.attempted", "email.sent"]
+
+
+async def test_the_same_deferral_again_is_told_once(desk: "Desk") -> None:
+    id_ = await desk.accept()
+    (claimed,) = await desk.claim()
+    finish = desk.deferred(claimed, 600.0)
+    assert await desk.store.finish(finish)
+    row = await desk.delivery(id_)
+    assert await desk.store.finish(finish)
+    assert await desk.timeline(id_) == ["email.queued", "email.deferred"]
+    assert await desk.delivery(id_) == row
+    assert not await desk.store.finish(desk.deferred(claimed, 900.0))
+    assert (await desk.timeline(id_))[2:] == ["email.deferred"]
 
 
 async def test_a_lost_lease_cannot_be_handed_back_extended_or_marked(desk: "Desk") -> None:

@@ -4,6 +4,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -200,6 +201,7 @@ async def test_finishing_handing_back_and_renewing_go_by_id(crowd: "Desk") -> No
     finishes += [crowd.deferred(one, 60.0) for one in claim.claimed[50:]]
     for work in (
         lambda tx: queue.finish(tx, finishes),
+        lambda tx: queue.finish(tx, [replace(one, lease_no=one.lease_no + 1) for one in finishes]),
         lambda tx: queue.hand_back(tx, tokens),
         lambda tx: queue.extend(tx, tokens, 60.0),
         lambda tx: queue.mark_transmitting(tx, tokens),
