@@ -44,6 +44,7 @@ from notifier.templating.child import Workshop
 from notifier.templating.editing import Editor
 from notifier.templating.library import Library, Synced
 from notifier.web.admin.application import admin_app
+from notifier.web.admin.inbox import Gate
 from notifier.web.admin.live import Live
 from notifier.web.admin.office import BASE, Lanes, Office
 from notifier.web.admin.pages import MENU
@@ -105,8 +106,9 @@ class Roles:
 class Service:
     """One process of notifier, put together from settings. `async with` starts it and drains it.
 
-    With `capture`, a capture server that runs already, mail goes there whatever the settings say of a relay. `clock`
-    tells the time where the database (PostgreSQL) does not.
+    With `capture`, a capture server that runs already, mail goes there whatever the settings say of a relay, and its
+    inbox is open; what SUPPRESS_SEND captures is for who is signed in, or has a key. `clock` tells the time where the
+    database (PostgreSQL) does not.
     """
 
     def __init__(
@@ -132,6 +134,7 @@ class Service:
         self.roles = roles
         self.telemetry = Telemetry()
         self.capture = capture
+        self._inbox_is_open = capture is not None
         self._clock = clock
         database = open_database(settings.database_url, clock=clock)
         self.store = Store(database, self)
@@ -225,10 +228,6 @@ class Service:
             clock=self._clock,
         )
         mounts: dict[str, ASGIApp] = {}
-        if self.capture:
-            mounts["/inbox"] = inbox_app(
-                self.capture.messages, self.capture.faults, links={name: BASE + path for path, name in MENU}
-            )
         services = Services(
             store=self.store,
             intake=intake,
@@ -248,7 +247,12 @@ class Service:
             links=self.composer.links,
             mounts=mounts,
         )
-        mounts[BASE] = admin_app(services, self.office)
+        mounts[BASE] = admin = admin_app(services, self.office)
+        if self.capture:
+            inbox = inbox_app(
+                self.capture.messages, self.capture.faults, links={name: BASE + path for path, name in MENU}
+            )
+            mounts["/inbox"] = inbox if self._inbox_is_open else Gate(inbox, admin)
         return create_app(services)
 
     def _office(self, store: AdminStore) -> Office:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -65,6 +65,7 @@ def test_suppressed_mail_is_captured_and_the_relay_never_asked(
 ) -> None:
     sent = notifier_client.send("password-reset", to=CUSTOMER, data=RESET)
     assert notifier_client.wait_until_final(sent.id).status == "sent"
-    with urlopen(f"{notifier_server.url}/inbox/api/messages/wait?notification={sent.id}&timeout=20") as answer:
+    url = f"{notifier_server.url}/inbox/api/messages/wait?notification={sent.id}&timeout=20"
+    with urlopen(Request(url, headers={"authorization": f"Bearer {notifier_server.key}"})) as answer:
         assert json.load(answer)["to"] == [CUSTOMER]
     assert notifier_mail.total_connections == 0
