@@ -1,6 +1,7 @@
 """The caller of an endpoint, as a dependency: authenticated, within its rate, and with the scope that is needed."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -33,6 +34,12 @@ def require(key: Key, *scopes: Scope) -> None:
     """Raises Forbidden unless the key has one of the scopes."""
     if not any(key.may(scope) for scope in scopes):
         raise Forbidden(f"this key has no scope {' or '.join(scopes)}; it has {', '.join(sorted(key.scopes))}")
+
+
+async def note(request: Request, caller: Key, action: str, subject: str, detail: Mapping[str, Any]) -> None:
+    """Writes into the audit log what a key changed, by the words that the admin pages have for it."""
+    detail = {**detail, "project": caller.project}
+    await services_of(request).store.note(f"key {caller.name}", action, subject, detail)
 
 
 Sender = Annotated[Key, Depends(Needs("send", "send:content"))]

@@ -10,7 +10,7 @@ from notifier.domain.key import Key, new_secret, secret_hash, secret_prefix
 from notifier.domain.notification import uuid7
 from notifier.web.api.ids import known_form
 from notifier.web.body import read_json
-from notifier.web.callers import Admin
+from notifier.web.callers import Admin, note
 from notifier.web.services import services_of
 from notifier.web.wire.answers import Json, key_json, list_json
 from notifier.web.wire.faults import read_model
@@ -47,12 +47,18 @@ async def create_key(request: Request, caller: Admin) -> Response:
         expires_at=body.expires_at,
     )
     await services_of(request).store.add_key(key)
+    told = {"id": key.id, "scopes": sorted(key.scopes), "mode": key.mode}
+    await note(request, caller, "key.create", key.name, told)
     return Json({**key_json(key), "secret": secret}, 201, {"location": f"/v1/keys/{key.id}"})
 
 
 @router.delete("/v1/keys/{id}", operation_id="revoke_key", status_code=204)
 async def revoke_key(request: Request, id: str, caller: Admin) -> Response:
     """Ends a key: within a second nobody gets in with it."""
-    if not await services_of(request).store.revoke_key(known_form(id, "key"), caller.project):
+    store = services_of(request).store
+    id_ = known_form(id, "key")
+    if not await store.revoke_key(id_, caller.project):
         raise NotFound(f"there is no key {id!r} that could be revoked")
+    name = next((key.name for key in await store.keys(caller.project) if key.id == id_), id_)
+    await note(request, caller, "key.revoke", name, {"id": id_})
     return Response(status_code=204)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from notifier.domain.errors import Fault, NotFound, refused
 from notifier.domain.key import Key
 from notifier.web.body import read_json
-from notifier.web.callers import Reader, Sender, require
+from notifier.web.callers import Reader, Sender, note, require
 from notifier.web.services import services_of
 from notifier.web.wire.answers import Json, list_json, pause_json
 from notifier.web.wire.faults import read_model
@@ -42,7 +42,9 @@ async def put_pause(request: Request, scope: str, caller: Sender) -> Response:
     """Stops `all`, `template:NAME` or `batch:ID`. What is being sent at this moment is still sent."""
     _check(caller, scope)
     body = PauseBody() if not await request.body() else read_model(PauseBody, await read_json(request))
-    return Json(pause_json(await services_of(request).store.add_pause(caller.project, scope, body.reason)))
+    pause = await services_of(request).store.add_pause(caller.project, scope, body.reason)
+    await note(request, caller, "pause", scope, {})
+    return Json(pause_json(pause))
 
 
 @router.delete("/v1/pauses/{scope}", operation_id="resume", status_code=204)
@@ -53,6 +55,7 @@ async def delete_pause(request: Request, scope: str, caller: Sender) -> Response
     if not await services.store.remove_pause(caller.project, scope):
         raise NotFound(f"{scope!r} is not stopped")
     services.wake()
+    await note(request, caller, "resume", scope, {})
     return Response(status_code=204)
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 from notifier.domain.errors import NotFound
 from notifier.domain.suppression import NewSuppression, SuppressionFilter
 from notifier.web.body import Unsupported, read_json
-from notifier.web.callers import Admin, Needs
+from notifier.web.callers import Admin, Needs, note
 from notifier.web.services import Store, services_of
 from notifier.web.wire.answers import Json, list_json
 from notifier.web.wire.faults import read_model
@@ -75,6 +75,7 @@ async def import_suppressions(request: Request, caller: Admin) -> Response:
     services = services_of(request)
     added = await services.store.add_suppressions(news)
     services.suppressed("import", added)
+    await note(request, caller, "suppression.import", f"{len(news)} lines", {"added": added})
     return Json({"object": "import", "read": len(news), "added": added})
 
 
@@ -97,13 +98,15 @@ async def suppress(request: Request, address: str, caller: Admin) -> Response:
     services = services_of(request)
     put = await services.store.put_suppression(new)
     services.suppressed("api", 1)
+    await note(request, caller, "suppression.add", email, {"scope": body.scope})
     return Json(suppression_json(put))
 
 
-@router.delete("/v1/suppressions/{address:path}", operation_id="unsuppress", status_code=204, dependencies=ADMIN)
-async def unsuppress(request: Request, address: str, query: Annotated[ScopeQuery, Query()]) -> Response:
+@router.delete("/v1/suppressions/{address:path}", operation_id="unsuppress", status_code=204)
+async def unsuppress(request: Request, address: str, caller: Admin, query: Annotated[ScopeQuery, Query()]) -> Response:
     """Lifts the suppression of a scope, or all of this address. What was suppressed before stays so."""
-    _, key = read_address(address)
+    email, key = read_address(address)
     if not await services_of(request).store.lift_suppressions(key, query.scope):
         raise NotFound(f"{address!r} is not suppressed" + (f" in scope {query.scope!r}" if query.scope else ""))
+    await note(request, caller, "suppression.lift", email, {"scope": query.scope or "every scope"})
     return Response(status_code=204)

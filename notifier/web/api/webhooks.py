@@ -12,7 +12,7 @@ from notifier.domain.notification import uuid7
 from notifier.domain.webhook import Secret, Webhook, WebhookChange, new_secret
 from notifier.web.api.ids import known_form
 from notifier.web.body import read_json
-from notifier.web.callers import Admin
+from notifier.web.callers import Admin, note
 from notifier.web.services import Services, services_of
 from notifier.web.wire.answers import Json, list_json
 from notifier.web.wire.faults import read_model
@@ -40,6 +40,7 @@ async def list_webhooks(request: Request, caller: Admin) -> Response:
 async def create_webhook(request: Request, caller: Admin) -> Response:
     """Adds an endpoint. `secret` is told this once; it verifies what we send (Standard Webhooks)."""
     hook, secret = await add_webhook(services_of(request), caller.project, await read_json(request))
+    await note(request, caller, "webhook.create", hook.url, {"id": hook.id})
     return Json({**webhook_json(hook), "secret": secret}, 201, {"location": f"/v1/webhooks/{hook.id}"})
 
 
@@ -73,14 +74,18 @@ async def change_webhook(request: Request, id: str, caller: Admin) -> Response:
     hook = await services.store.change_webhook(caller.project, known_form(id, "webhook"), change)
     if hook is None:
         raise NotFound(f"there is no webhook {id!r}")
+    await note(request, caller, "webhook.change", hook.url, {"id": hook.id, "changed": sorted(body.model_fields_set)})
     return Json({**webhook_json(hook), **({"secret": secret} if secret else {})})
 
 
 @router.delete("/v1/webhooks/{id}", operation_id="delete_webhook", status_code=204)
 async def delete_webhook(request: Request, id: str, caller: Admin) -> Response:
     """Forgets an endpoint, its log, and what was still to be told it."""
-    if not await services_of(request).store.remove_webhook(caller.project, known_form(id, "webhook")):
+    services = services_of(request)
+    hook = await _found(services, id, caller)
+    if not await services.store.remove_webhook(caller.project, hook.id):
         raise NotFound(f"there is no webhook {id!r}")
+    await note(request, caller, "webhook.remove", hook.url, {"id": hook.id})
     return Response(status_code=204)
 
 
