@@ -225,7 +225,9 @@ class _BacklogCollector(Collector):
         self._backlog = backlog
 
     def collect(self) -> Iterable[Metric]:
-        rows = GaugeMetricFamily("notifier_backlog", "Notifications waiting, by lane.", labels=["project", "priority"])
+        rows = GaugeMetricFamily(
+            "notifier_backlog", "Notifications waiting, by lane, counted up to 10000.", labels=["project", "priority"]
+        )
         age = GaugeMetricFamily(
             "notifier_backlog_age_seconds", "How long the oldest has been due.", labels=["project", "priority"]
         )

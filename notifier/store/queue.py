@@ -34,8 +34,8 @@ from notifier.store.tables import delivery, ended
 
 d = delivery.c
 
-_DUE = and_(QUEUED, d.crashes == literal_column("0"))
-_SUSPECT = and_(QUEUED, d.crashes > literal_column("0"))
+DUE = and_(QUEUED, d.crashes == literal_column("0"))
+SUSPECT = and_(QUEUED, d.crashes > literal_column("0"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _first_row(table: FromClause) -> Select[Any]:
     return select(c.id, c.project, c.priority, c.due_at).where(queued).order_by(*order).limit(literal_column("1"))
 
 
-_LANES = _lanes_statement()
+LANES = _lanes_statement()
 
 _LEASED: dict[str, Any] = {
     "state": "claimed",
@@ -102,18 +102,18 @@ def _claim_statement(*conditions: ColumnElement[bool], order: Sequence[Any]) -> 
 
 
 _CLAIM_LANE = _claim_statement(
-    _DUE, d.project == bindparam("b_project"), d.priority == bindparam("b_priority"), order=(d.due_at, d.id)
+    DUE, d.project == bindparam("b_project"), d.priority == bindparam("b_priority"), order=(d.due_at, d.id)
 )
-_CLAIM_SUSPECT = _claim_statement(_SUSPECT, order=(d.due_at, d.id))
-_CLAIM_SIMULATED = _claim_statement(_DUE, literal_column("delivery.simulated"), order=(d.due_at, d.id))
-_NEXT_SUSPECT = select(d.due_at).where(_SUSPECT).order_by(d.due_at).limit(1)
+_CLAIM_SUSPECT = _claim_statement(SUSPECT, order=(d.due_at, d.id))
+_CLAIM_SIMULATED = _claim_statement(DUE, literal_column("delivery.simulated"), order=(d.due_at, d.id))
+_NEXT_SUSPECT = select(d.due_at).where(SUSPECT).order_by(d.due_at).limit(1)
 
 
 def claim(tx: Tx, owner: str, lease: float, limit: int, turn: int, suspect: bool) -> Claim:
     """Leases up to `limit` due rows to `owner` for `lease` seconds, lane by lane, and with `suspect` one row that a
     worker was lost with. Suspects are claimed one at a time, so that no neighbour collects their crashes."""
     leased = {"b_now": tx.now, "b_owner": owner, "b_lease_until": tx.now + timedelta(seconds=lease)}
-    lanes = [Lane(row.project, row.priority, row.due_at) for row in tx.connection.execute(_LANES)]
+    lanes = [Lane(row.project, row.priority, row.due_at) for row in tx.connection.execute(LANES)]
     rows: list[RowMapping] = []
 
     def take(lane: Lane, share: int) -> int:

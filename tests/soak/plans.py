@@ -54,7 +54,7 @@ class _RolledBack(Exception):
 
 
 def _lanes(tx: Tx) -> None:
-    tx.connection.execute(queue._LANES)
+    tx.connection.execute(queue.LANES)
 
 
 def _one_lane(tx: Tx) -> None:
