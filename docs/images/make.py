@@ -1,4 +1,4 @@
-"""Makes the pictures of the README and the docs, each in light and in dark (`make pictures`). Needs Debian's chromium."""
+"""Makes the pictures of the README and the docs, light and dark (`make pictures`). Needs Debian's chromium."""
 
 import json
 import re
