@@ -63,7 +63,9 @@ async def add(request: Request, user: Editor) -> Response:
     body = read_model(SuppressionBody, {"scope": form.get("scope", "").strip() or "all"})
     why = form.get("why", "").strip()[:_LONGEST_WHY]
     source = f"{user.name}: {why}" if why else user.name
-    await services_of(request).store.put_suppression(NewSuppression(key, email, body.scope, body.reason, source))
+    services = services_of(request)
+    await services.store.put_suppression(NewSuppression(key, email, body.scope, body.reason, source))
+    services.suppressed("page", 1)
     await office_of(request).note(user.name, "suppression.add", email, {"scope": body.scope, "why": why})
     return go(f"/addresses/{quote(email, safe='')}", "suppressed")
 
@@ -88,6 +90,8 @@ async def import_(request: Request, user: Editor) -> Response:
         news = read_csv(given.encode(), f"import by {user.name}")
     except Refused as error:
         return await _list(request, given, error.faults)
-    added = await services_of(request).store.add_suppressions(news)
+    services = services_of(request)
+    added = await services.store.add_suppressions(news)
+    services.suppressed("import", added)
     await office_of(request).note(user.name, "suppression.import", f"{len(news)} lines", {"added": added})
     return go("/suppressions", "imported")

@@ -93,7 +93,9 @@ async def delete_webhook(request: Request, id: str, caller: Admin) -> Response:
 async def test_webhook(request: Request, id: str, caller: Admin) -> Response:
     """Sends a `webhook.test` now, once, and tells what was answered."""
     services = services_of(request)
-    return Json(answer_json(await services.hooks.try_out(await _found(services, id, caller))))
+    hook = await _found(services, id, caller)
+    await note(request, caller, "webhook.test", hook.url, {"id": hook.id})
+    return Json(answer_json(await services.hooks.try_out(hook)))
 
 
 @router.get("/v1/webhooks/{id}/deliveries", operation_id="list_webhook_deliveries")
@@ -116,6 +118,7 @@ async def redeliver(request: Request, id: str, delivery: str, caller: Admin) -> 
     new = await services.store.redeliver_webhook(hook.id, known_form(delivery, "delivery"))
     if new is None:
         raise NotFound(f"there is no delivery {delivery!r}")
+    await note(request, caller, "webhook.redeliver", hook.url, {"id": hook.id, "delivery": delivery})
     return Json({"object": "webhook_delivery", "id": new, "state": "queued"}, 202)
 
 

@@ -25,6 +25,7 @@ async def test_an_address_is_left_alone_with_a_reason_and_written_to_again(house
     page = (await client.get(answer.headers["location"])).text
     assert "nothing at all" in page
     assert "admin: asked by phone" in page
+    assert 'notifier_suppressions_total{by="page"} 1.0' in (await house.http.get("/metrics")).text
     assert (await house.send(to="zoe@example.com"))["recipients"][0]["status"] == "suppressed"
     lifted = await client.post("/admin/suppressions/lift", data={"email": "zoe@example.com", "scope": "all"})
     assert lifted.status_code == 303
@@ -76,6 +77,7 @@ async def test_what_is_exported_can_be_imported_and_what_stands_stays(house: Hou
     client = await visit("admin")
     file = "email,scope,reason\r\nmei@one.test,all,bounced\r\nbo@one.test,news,unsubscribed\r\n"
     await client.post("/admin/suppressions/import", data={"csv": file})
+    assert 'notifier_suppressions_total{by="import"} 2.0' in (await house.http.get("/metrics")).text
     exported = await client.get("/admin/suppressions.csv")
     assert exported.headers["content-type"].startswith("text/csv")
     assert "mei@one.test,all,bounced,import by admin," in exported.text

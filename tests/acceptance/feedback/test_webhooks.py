@@ -181,6 +181,9 @@ async def test_an_event_is_told_once_more_when_asked(telling: House, endpoint: E
     assert {one["state"] for one in await settled(telling, made)} == {"done"}
     wrong = await telling.http.post(f"/v1/webhooks/{made['id']}/deliveries/{made['id']}/redeliver")
     assert wrong.status_code == 404
+    entries = await telling.service.office.store.audit_page(None, 100)
+    (noted,) = [one for one in entries if one.action == "webhook.redeliver"]
+    assert (noted.actor, noted.subject, noted.detail["delivery"]) == ("key acceptance", endpoint.url, entry["id"])
 
 
 async def test_a_trial_tells_what_was_answered(telling: House, endpoint: Endpoint) -> None:
@@ -191,6 +194,8 @@ async def test_a_trial_tells_what_was_answered(telling: House, endpoint: Endpoin
     assert (bad["delivered"], bad["answer_status"], bad["answer"]) == (False, 500, "no")
     one: Received = endpoint.received[0]
     assert Verifier(made["secret"]).verify(one.body, one.headers)["type"] == "webhook.test"
+    entries = await telling.service.office.store.audit_page(None, 100)
+    assert [one.subject for one in entries if one.action == "webhook.test"] == [endpoint.url] * 2
 
 
 async def test_a_bounce_is_told_too(telling: House, endpoint: Endpoint) -> None:
