@@ -217,12 +217,11 @@ class Pool:
         try:
             await waiter
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled():
-                self._wake()  # the turn was ours; it goes to the next
-            raise
-        finally:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
+            elif not waiter.cancelled():
+                self._wake()  # the turn was ours; it goes to the next
+            raise
 
     def _wake(self) -> None:
         """Give the next in line its turn."""
