@@ -13,11 +13,12 @@ from typing import Any
 import httpx2 as httpx
 from watchfiles import awatch
 
-from notifier.app import Roles, Service, shipped_templates
+from notifier.app.service import Service
+from notifier.app.templates import shipped_templates
 from notifier.capture.server import Capture
 from notifier.domain.errors import ConfigurationError
 from notifier.domain.key import new_secret
-from notifier.server import bind, listen
+from notifier.server import bind, listen, url_of
 from notifier.settings import Settings, read_settings
 from notifier.telemetry import configure_logging
 from notifier.templating.pool import is_shared
@@ -40,9 +41,9 @@ async def run_demo(
         given = read_settings().api_key  # who tests against a demo wants to know its key beforehand
         secret = given.get_secret_value() if given is not None else new_secret("live")
         settings = _settings(Path(home), folder, secret)
-        async with _captured(host, smtp_port) as capture, Service(settings, Roles(), capture=capture) as service:
+        async with _captured(host, smtp_port) as capture, Service(settings, capture=capture) as service:
             await service.sync_templates(folder, always_publish=True)
-            url = "http://{}:{}".format(*listening.getsockname()[:2])
+            url = url_of(listening)
             posting: list[asyncio.Task[None]] = []
             watching = asyncio.create_task(_watch(service, folder))
             shown, sent = await _body(service, SHOWN), await _body(service, SAMPLE)

@@ -37,6 +37,12 @@ def bind(host: str, port: int, *, or_any: bool = False, option: str = "--port") 
     return listening
 
 
+def url_of(listening: socket.socket) -> str:
+    """Where a browser finds what listens there."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 class _Server(uvicorn.Server):
     """uvicorn raises the signals it caught again once it is done, which would end us before we have drained."""
 

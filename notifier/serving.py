@@ -1,11 +1,12 @@
 """`notifier serve`, `api` and `worker`: a service, its web application, and what happens at a signal."""
 
 import sys
-from pathlib import Path
 
-from notifier.app import Roles, Service, new_key, shipped_templates
+from notifier.app.service import Roles, Service
+from notifier.app.templates import templates_folder
 from notifier.domain.errors import ConfigurationError
-from notifier.server import bind, listen
+from notifier.domain.key import new_key
+from notifier.server import bind, listen, url_of
 from notifier.settings import Settings
 
 
@@ -18,8 +19,8 @@ async def run_service(settings: Settings, roles: Roles, host: str, port: int) ->
         if roles.api:
             await _ensure_key(service)
         if roles.api and roles.worker:
-            await service.sync_templates(_templates(settings))
-        where = "http://{}:{}".format(*listening.getsockname()[:2])
+            await service.sync_templates(templates_folder(settings))
+        where = url_of(listening)
 
         def stopping() -> None:
             log.info("draining")
@@ -34,15 +35,6 @@ async def run_service(settings: Settings, roles: Roles, host: str, port: int) ->
 
         await listen(service.application(), listening, started=started, stopping=stopping)
     log.info("stopped")
-
-
-def _templates(settings: Settings) -> Path:
-    """The folder that was named; else `templates` here; else those that come with notifier."""
-    if settings.templates_dir.is_dir():
-        return settings.templates_dir
-    if "templates_dir" in settings.model_fields_set:
-        raise ConfigurationError(f"NOTIFIER_TEMPLATES_DIR: {settings.templates_dir} is not a folder")
-    return shipped_templates()
 
 
 async def _ensure_key(service: Service) -> None:

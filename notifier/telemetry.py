@@ -14,6 +14,7 @@ from notifier.delivery.record import outcome_detail
 from notifier.domain.delivery import Claimed, Finish
 from notifier.domain.feedback import Feedback
 from notifier.domain.lifecycle import RelayTrouble, SendResult
+from notifier.domain.template import Synced
 from notifier.domain.webhook import Answer, Told, WebhookState
 
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -173,6 +174,20 @@ class Telemetry:
     def chore(self, name: str, count: int) -> None:
         self._chores.labels(name).inc(count)
         self.log.info(name, count=count)
+
+    # ---- templates
+
+    def synced(self, synced: Synced) -> None:
+        """A templates folder was read."""
+        for name in synced.published:
+            self.log.info("template published", template=name, source="folder")
+        for name, why in synced.drafted.items():
+            self.log.warning("template kept as a draft", template=name, reasons=list(why))
+        for name, faults in synced.broken.items():
+            said = [f"{fault.field}: {fault.message}" for fault in faults]
+            self.log.error("template broken", template=name, faults=said)
+        for name in synced.withdrawn:
+            self.log.warning("template withdrawn", template=name, reason="it is not in the folder, the only source")
 
     # ---- what comes back
 

@@ -20,9 +20,9 @@ from benchmarks.message import SENDER, TEMPLATES, body, data, recipient
 from benchmarks.ours.fill import acceptance
 from benchmarks.process import listens, wait_until
 from benchmarks.sink import Sink, free_port
-from notifier.app import new_key
 from notifier.delivery.record import record
 from notifier.domain.delivery import Claimed, Envelope
+from notifier.domain.key import new_key
 from notifier.domain.lifecycle import Accepted, Reply, RetryPolicy, Transaction
 from notifier.domain.notification import Address
 from notifier.mail.mime import Message, build
@@ -128,15 +128,8 @@ def test_claim_and_finish_a_hundred(benchmark: Any, tmp_path: Path, loop: asynci
     loop.run_until_complete(store.close())
 
 
-class _Deaf:
-    """Hears of commits, and does nothing."""
-
-    def committed(self, kind: str, size: int, seconds: float) -> None:
-        pass
-
-
 def _store(folder: Path, loop: asyncio.AbstractEventLoop) -> Store:
-    store = Store(open_database(f"sqlite:///{folder}/micro.db"), _Deaf())
+    store = Store(open_database(f"sqlite:///{folder}/micro.db"))
     loop.run_until_complete(store.migrate())
     return store
 

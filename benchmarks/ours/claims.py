@@ -6,23 +6,21 @@ import json
 import statistics
 import time
 
-from notifier.app import Roles, Service
+from notifier.app.storage import open_store
 from notifier.settings import read_settings
 
 _ROWS, _TIMES = 200, 50
 
 
 async def claims() -> None:
-    async with Service(read_settings(), Roles(api=False, worker=False)) as service:
+    async with open_store(read_settings()) as store:
         took = []
         for turn in range(_TIMES):
             started = time.perf_counter()
-            claim = await service.store.claim("benchmark", 60.0, _ROWS, turn, False)
+            claim = await store.claim("benchmark", 60.0, _ROWS, turn, False)
             took.append(1000 * (time.perf_counter() - started))
             assert len(claim.claimed) == _ROWS
-            await asyncio.gather(
-                *(service.store.hand_back((one.notification.id, one.lease_no)) for one in claim.claimed)
-            )
+            await asyncio.gather(*(store.hand_back((one.notification.id, one.lease_no)) for one in claim.claimed))
         print(json.dumps({"claim_ms": statistics.median(took[5:])}))
 
 

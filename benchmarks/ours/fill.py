@@ -3,14 +3,16 @@ the service in the environment. The rows are what the front door stores; they ar
 
 import argparse
 import asyncio
+import time
 from datetime import UTC, datetime
 
 from benchmarks.message import SENDER, TEMPLATES, data, recipient
-from notifier.app import Roles, Service, new_key
+from notifier.app.storage import open_store
 from notifier.domain.acceptance import Acceptance, New
-from notifier.domain.key import Key
+from notifier.domain.key import Key, new_key
 from notifier.domain.notification import Address, Notification, Recipient, uuid7
 from notifier.settings import read_settings
+from notifier.templating.library import Library
 
 SECRET = "ntf_live_" + "b" * 40
 _GROUP = 500
@@ -18,15 +20,15 @@ _GROUP = 500
 
 async def fill(count: int) -> None:
     settings = read_settings()
-    async with Service(settings, Roles(api=False, worker=False)) as service:
-        await service.store.migrate()
-        await service.sync_templates(TEMPLATES)
+    async with open_store(settings) as store:
+        await store.migrate()
+        await Library(store, time.monotonic).sync(TEMPLATES)
         key, _ = new_key("benchmark", secret=SECRET)
-        if not await service.store.keys():
-            await service.store.add_key(key)
+        if not await store.keys():
+            await store.add_key(key)
         for start in range(0, count, _GROUP):
             some = range(start, min(count, start + _GROUP))
-            await asyncio.gather(*(service.store.accept(acceptance(n, key)) for n in some))
+            await asyncio.gather(*(store.accept(acceptance(n, key)) for n in some))
 
 
 def acceptance(n: int, key: Key) -> Acceptance:

@@ -7,7 +7,7 @@ import sys
 import uvloop
 
 from benchmarks.message import TEMPLATES
-from notifier.app import Service
+from notifier.app.service import Service
 from notifier.domain.acceptance import Acceptance, Receipt
 from notifier.server import bind, listen
 from notifier.settings import read_settings

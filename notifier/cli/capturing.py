@@ -6,7 +6,7 @@ from notifier.capture import Capture, Captured
 from notifier.capture.answers import Released
 from notifier.capture.pages import standalone_app
 from notifier.domain.errors import ConfigurationError
-from notifier.server import bind, listen
+from notifier.server import bind, listen, url_of
 from notifier.web import docs
 
 
@@ -24,7 +24,7 @@ async def run_capture(host: str, smtp_port: int, http_port: int, keep: int) -> N
     docs.install(app, app.openapi)
 
     def started() -> None:
-        url = "http://{}:{}".format(*listening.getsockname()[:2])
+        url = url_of(listening)
         print(f"SMTP   {server.host}:{server.port}\ninbox  {url}/inbox", flush=True)
         print(f"API    {url}/inbox/api/messages\ndocs   {url}/docs", flush=True)
 

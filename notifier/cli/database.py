@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifier.cli.running import run, with_service
+from notifier.cli.running import run, with_store
 
 if TYPE_CHECKING:
-    from notifier.app import Service
+    from notifier.store.store import Store
 
 commands = typer.Typer(no_args_is_help=True, help="The database.")
 
@@ -17,7 +17,7 @@ _RESTORED = "held after a backup was restored: it may have been sent since that 
 @commands.command()
 def upgrade() -> None:
     """Bring the schema to the newest version. Safe when several start at once."""
-    from notifier.app import Roles, Service
+    from notifier.app.storage import open_store
     from notifier.settings import read_settings
     from notifier.telemetry import configure_logging
 
@@ -25,11 +25,8 @@ def upgrade() -> None:
     configure_logging(settings.log_level, settings.log_format)
 
     async def upgrading() -> None:
-        service = Service(settings, Roles(api=False, worker=False))
-        try:
-            await service.store.migrate()
-        finally:
-            await service.store.close()
+        async with open_store(settings) as store:
+            await store.migrate()
         print("the schema is current")
 
     run(upgrading())
@@ -41,7 +38,7 @@ def hold(
 ) -> None:
     """Hold all mail that is not out yet, until it is retried: after a backup was restored, before anything starts."""
 
-    async def holding(service: "Service") -> None:
-        print(f"held: {await service.store.hold(reason)}")
+    async def holding(store: "Store") -> None:
+        print(f"held: {await store.hold(reason)}")
 
-    with_service(holding)
+    with_store(holding)

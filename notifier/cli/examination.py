@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from notifier import records
-from notifier.app import Roles, Service, dkim_of, relay_settings, shipped_templates
+from notifier.app.relay import dkim_of, relay_settings
+from notifier.app.storage import open_store
+from notifier.app.templates import shipped_templates
 from notifier.domain.errors import ConfigurationError, NotifierError
 from notifier.domain.notification import Address
 from notifier.mail.address import envelope_address
@@ -37,15 +39,14 @@ async def _database(settings: Settings) -> list[Step]:
         if file.parent.is_dir():
             return [("database", "ok", f"{file} will be made when notifier starts", ""), _bootstrap(settings)]
         return [("database", "failed", f"{file.parent} is no folder", "make it, or change NOTIFIER_DATABASE_URL")]
-    service = Service(settings, Roles(api=False, worker=False))
     try:
-        if not await service.store.is_ready():
-            return [("database", "ok", name, ""), ("schema", "failed", "is not current", "run `notifier db upgrade`")]
-        live = [key for key in await service.store.keys() if key.revoked_at is None]
+        async with open_store(settings) as store:
+            if not await store.is_ready():
+                advice = "run `notifier db upgrade`"
+                return [("database", "ok", name, ""), ("schema", "failed", "is not current", advice)]
+            live = [key for key in await store.keys() if key.revoked_at is None]
     except NotifierError as error:
         return [("database", "failed", str(error), "check NOTIFIER_DATABASE_URL, and that the database runs")]
-    finally:
-        await service.store.close()
     keys = ("keys", "ok", f"{len(live)} in use", "") if live else _bootstrap(settings)
     return [("database", "ok", name, ""), ("schema", "ok", "is current", ""), keys]
 

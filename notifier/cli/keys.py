@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from notifier.cli.connection import AsJson, Key, connect
-from notifier.cli.running import with_service
+from notifier.cli.running import with_store
 from notifier.client import Key as TheirKey
 from notifier.domain.errors import ConfigurationError, NotFound
-from notifier.domain.key import MODES, SCOPES
+from notifier.domain.key import MODES, SCOPES, new_key
 
 if TYPE_CHECKING:
-    from notifier.app import Service
+    from notifier.store.store import Store
 
 commands = typer.Typer(no_args_is_help=True, help="API keys.")
 
@@ -41,25 +41,24 @@ def create(
     for given in scope or ():
         if given not in SCOPES:
             raise ConfigurationError(f"--scope {given}: one of {', '.join(SCOPES)}")
+    scopes = [one for one in SCOPES if not scope or one in scope]
     if url is not None:
         _of_the_keys_own(project)
         more: dict[str, Any] = {"rate_limit": rate_limit, "from_domains": from_domain or None}
         with connect(url, key) as client:
-            made = client.create_key(name, mode=mode, scopes=scope or list(SCOPES), **more)
+            made = client.create_key(name, mode=mode, scopes=scopes, **more)
         _show_secret(made.secret or "", as_json, {"id": made.id, "mode": mode, "name": name})
         return
-    from notifier.app import new_key
-
     home = project or "default"
     new, secret = new_key(
-        name, mode=mode, project=home, scopes=scope, rate_limit=rate_limit, from_domains=tuple(from_domain or ())
+        name, mode=mode, project=home, scopes=scopes, rate_limit=rate_limit, from_domains=tuple(from_domain or ())
     )
 
-    async def work(service: "Service") -> None:
-        await service.store.add_key(new)
+    async def work(store: "Store") -> None:
+        await store.add_key(new)
         _show_secret(secret, as_json, {"id": new.id, "project": home, "mode": mode, "name": name})
 
-    with_service(work)
+    with_store(work)
 
 
 def _show_secret(secret: str, as_json: bool, told: Mapping[str, Any]) -> None:
@@ -87,8 +86,8 @@ def list_(
                 _show(_told(found), as_json)
         return
 
-    async def work(service: "Service") -> None:
-        for found in await service.store.keys(project):
+    async def work(store: "Store") -> None:
+        for found in await store.keys(project):
             told = {
                 "id": found.id,
                 "name": found.name,
@@ -100,7 +99,7 @@ def list_(
             }
             _show(told, as_json)
 
-    with_service(work)
+    with_store(work)
 
 
 def _told(found: TheirKey) -> dict[str, Any]:
@@ -135,8 +134,8 @@ def revoke(
             client.revoke_key(id_)
         return
 
-    async def work(service: "Service") -> None:
-        if not await service.store.revoke_key(id_):
+    async def work(store: "Store") -> None:
+        if not await store.revoke_key(id_):
             raise NotFound(f"there is no live key {id_}; `notifier keys list` shows them")
 
-    with_service(work)
+    with_store(work)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from notifier.app import relay_settings
+from notifier.app.relay import relay_settings
 from notifier.capture.answers import Released
 from notifier.capture.message import Captured
 from notifier.capture.release import NoRelease

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from notifier.app import Service
+    from notifier.store.store import Store
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -13,10 +13,10 @@ def run(work: Coroutine[Any, Any, None]) -> None:
     uvloop.run(work)
 
 
-def with_service(work: "Callable[[Service], Awaitable[None]]") -> None:
-    """Runs `work` on the database, without a dispatcher and without listening. Raises ConfigurationError where another
-    process has the database for itself."""
-    from notifier.app import Roles, Service
+def with_store(work: "Callable[[Store], Awaitable[None]]") -> None:
+    """Runs `work` on the database of the settings, whose schema is current. Raises ConfigurationError where it is not,
+    or where another process has the database for itself."""
+    from notifier.app.storage import open_store, prepare
     from notifier.settings import read_settings
     from notifier.telemetry import configure_logging
 
@@ -24,7 +24,8 @@ def with_service(work: "Callable[[Service], Awaitable[None]]") -> None:
     configure_logging("warning", settings.log_format)
 
     async def working() -> None:
-        async with Service(settings, Roles(api=False, worker=False)) as service:
-            await work(service)
+        async with open_store(settings) as store:
+            await prepare(store, settings)
+            await work(store)
 
     run(working())

@@ -48,7 +48,7 @@ def worker(host: Host = "127.0.0.1", port: Port = 8001) -> None:
 
 
 def _serve(host: str, port: int, *, api: bool, worker: bool) -> None:
-    from notifier.app import Roles
+    from notifier.app.service import Roles
     from notifier.serving import run_service
     from notifier.settings import read_settings
     from notifier.telemetry import configure_logging

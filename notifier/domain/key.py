@@ -3,12 +3,12 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Literal
 
-from notifier.domain.notification import Mode
+from notifier.domain.notification import Mode, uuid7
 
 Scope = Literal["send", "send:content", "read", "templates", "admin"]
 SCOPES: Final[tuple[Scope, ...]] = ("send", "send:content", "read", "templates", "admin")
@@ -43,6 +43,36 @@ class Key:
         """Whether `secret` is this key, and the key is good at `now`. Takes the same time for any wrong secret."""
         same = hmac.compare_digest(self.hash, secret_hash(secret))
         return same and self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+def new_key(
+    name: str,
+    *,
+    mode: Mode = "live",
+    project: str = "default",
+    scopes: Iterable[Scope] = SCOPES,
+    rate_limit: int | None = None,
+    from_domains: Sequence[str] = (),
+    expires_at: datetime | None = None,
+    secret: str | None = None,
+) -> tuple[Key, str]:
+    """A key and the secret that opens it, which is shown once and not kept. `rate_limit` is in requests a minute;
+    without a `secret` a fresh one is made."""
+    secret = secret or new_secret(mode)
+    key = Key(
+        id=uuid7(),
+        project=project,
+        name=name,
+        prefix=secret_prefix(secret),
+        hash=secret_hash(secret),
+        mode=mode,
+        scopes=frozenset(scopes),
+        created_at=datetime.now(UTC),
+        rate_limit=rate_limit,
+        from_domains=tuple(from_domains),
+        expires_at=expires_at,
+    )
+    return key, secret
 
 
 def new_secret(mode: Mode) -> str:

@@ -1,6 +1,6 @@
 """A template as the store keeps it: numbered, immutable versions, of which one is published."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -129,6 +129,17 @@ class Renewed:
 
     published: tuple[str, ...] = ()
     drafted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What reading a folder came to: published and drafted names (and why they are drafts), what is wrong, by
+    template, and what is not there any more and can no longer be sent."""
+
+    published: Sequence[str]
+    drafted: Mapping[str, Sequence[str]]
+    broken: Mapping[str, Sequence[Fault]]
+    withdrawn: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

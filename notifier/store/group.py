@@ -27,6 +27,12 @@ class GroupObserver(Protocol):
     def committed(self, kind: str, size: int, seconds: float) -> None: ...
 
 
+class Unheard:
+    """An observer for those whom commits do not interest."""
+
+    def committed(self, kind: str, size: int, seconds: float) -> None: ...
+
+
 @dataclass(slots=True)
 class _Waiting(Generic[Item, Result]):
     item: Item

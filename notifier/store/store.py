@@ -43,15 +43,16 @@ from notifier.store import (
     webhooks,
 )
 from notifier.store.engine import Database, Tx
-from notifier.store.group import Group, GroupObserver
+from notifier.store.group import Group, GroupObserver, Unheard
 from notifier.store.queue import Claim
 
 
 class Store:
-    """All of notifier's state, on one database."""
+    """All of notifier's state, on one database. `observer` hears of the commits."""
 
-    def __init__(self, database: Database, observer: GroupObserver) -> None:
+    def __init__(self, database: Database, observer: GroupObserver | None = None) -> None:
         self._database = database
+        observer = observer or Unheard()
         self.accept: Group[Acceptance, Receipt] = Group(
             "accept", database, acceptance.accept, observer, blocked=_in_flight, weight=lambda one: len(one.news)
         )

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from notifier.domain.errors import Fault, Refused
 from notifier.domain.notification import Notification
-from notifier.domain.template import NewVersion, Origin, Published, Version
+from notifier.domain.template import NewVersion, Origin, Published, Synced, Version
 from notifier.templating.bundle import Bundle
 from notifier.templating.contract import breaking_changes
 from notifier.templating.folder import read_folder
@@ -42,17 +42,6 @@ class Entry:
     number: int
     hash: str
     template: Template
-
-
-@dataclass(frozen=True, slots=True)
-class Synced:
-    """What reading a folder came to: published and drafted names (and why they are drafts), what is wrong, by
-    template, and what is not there any more and can no longer be sent."""
-
-    published: Sequence[str]
-    drafted: Mapping[str, Sequence[str]]
-    broken: Mapping[str, Sequence[Fault]]
-    withdrawn: Sequence[str] = ()
 
 
 class Library:

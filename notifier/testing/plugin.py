@@ -115,7 +115,7 @@ def notifier_client(notifier_server: "NotifierServer") -> "Iterator[Notifier]":
 def notifier_outbox(notifier_templates: Path | None, monkeypatch: pytest.MonkeyPatch) -> "Outbox":
     """Everything that `Notifier` and `AsyncNotifier` send during this test, wherever they were made and whatever
     service they are meant for: judged and rendered as the service would, and laid here. No sockets."""
-    from notifier.app import shipped_templates
+    from notifier.app.templates import shipped_templates
     from notifier.client import AsyncNotifier, Notifier
     from notifier.testing.outbox import Outbox
 

@@ -17,9 +17,10 @@ from typing import Any
 
 import uvloop
 
-from notifier.app import Roles, Service, shipped_templates
+from notifier.app.service import Service
+from notifier.app.templates import shipped_templates
 from notifier.domain.errors import NotifierError
-from notifier.server import bind, listen
+from notifier.server import bind, listen, url_of
 from notifier.settings import Settings, read_settings
 from notifier.telemetry import configure_logging
 
@@ -48,20 +49,19 @@ async def serve(asked: Mapping[str, Any], orders: asyncio.StreamReader) -> None:
     folder = Path(asked["templates"]) if asked["templates"] else shipped_templates()
     clock = MovableClock()
     listening = bind("127.0.0.1", 0)
-    async with Service(settings, Roles(), clock=clock) as service:
+    async with Service(settings, clock=clock) as service:
         synced = await service.sync_templates(folder, always_publish=True)
         broken = {name: [f"{fault.field}: {fault.message}" for fault in found] for name, found in synced.broken.items()}
         leading = asyncio.create_task(_lead(service, clock, orders))
 
         def stopping() -> None:
             leading.cancel()
-            if service.dispatcher is not None:
-                service.dispatcher.drain()
+            service.drain()
 
         await listen(
             service.application(),
             listening,
-            started=lambda: _tell({"url": "http://{}:{}".format(*listening.getsockname()), "broken": broken}),
+            started=lambda: _tell({"url": url_of(listening), "broken": broken}),
             stopping=stopping,
         )
 

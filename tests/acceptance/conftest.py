@@ -12,9 +12,10 @@ import httpx2 as httpx
 import pytest
 import uvicorn
 
-from notifier.app import Service, new_key, shipped_templates
+from notifier.app.service import Service
+from notifier.app.templates import shipped_templates
 from notifier.capture.server import Capture
-from notifier.domain.key import Key
+from notifier.domain.key import Key, new_key
 from notifier.settings import Settings
 
 TEMPLATES: Mapping[str, str] = {

@@ -30,8 +30,8 @@ async def ended(house: House, taken: dict[str, Any], status: Status) -> None:
 async def idle(make_house: MakeHouse) -> House:
     """A house whose dispatcher has been told to take nothing more: the test is the worker."""
     house = await make_house()
-    assert house.service.dispatcher is not None
-    house.service.dispatcher.drain()
+    assert house.service.worker is not None
+    house.service.worker.dispatcher.drain()
     return house
 
 

@@ -47,8 +47,8 @@ async def test_a_replay_tells_the_current_status(house: House) -> None:
 
 async def test_a_replay_after_a_failure_says_failed(make_house: MakeHouse) -> None:
     house = await make_house()
-    assert house.service.dispatcher is not None
-    house.service.dispatcher.drain()
+    assert house.service.worker is not None
+    house.service.worker.dispatcher.drain()
     first = await house.http.post("/v1/notifications", json=BODY, headers=KEY)
     await ended(house, first.json(), Status.FAILED)
     second = await house.http.post("/v1/notifications", json=BODY, headers=KEY)

@@ -173,9 +173,9 @@ def shared(tmp_path: Path) -> Iterator[None]:
     stack = AsyncExitStack()
     with TemporaryDirectory(dir=tmp_path) as folder:
         _Shared.house = _Shared.run(start_house(stack, Path(folder), {"NOTIFIER_LOG_LEVEL": "error"}))
-        dispatcher = _Shared.house.service.dispatcher
-        assert dispatcher is not None
-        dispatcher.drain()
+        worker = _Shared.house.service.worker
+        assert worker is not None
+        worker.dispatcher.drain()
         try:
             yield
         finally:

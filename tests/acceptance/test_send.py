@@ -281,8 +281,8 @@ async def test_what_the_relay_took_is_recorded_before_anything_else_can_happen(h
     house.capture.delay("dot", 0.5)
     taken = await house.send(to=["real@example.com", "delivered@simulator.notifier"])
     await house.capture.messages.wait(notification=taken["id"])
-    assert house.service.dispatcher is not None
-    house.service.dispatcher._bench.contact.lost()  # no further body may be begun, says the worker now
+    assert house.service.worker is not None
+    house.service.worker.dispatcher._bench.contact.lost()  # no further body may be begun, says the worker now
     ended = await house.final(taken["id"])
     assert (ended["status"], ended["attempts"], len(house.capture.messages)) == ("partial", 1, 1)
 

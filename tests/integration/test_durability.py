@@ -19,10 +19,6 @@ from notifier.domain.notification import Address, Notification, Recipient, uuid7
 from notifier.store.engine import open_database
 from notifier.store.store import Store
 
-class Silent:
-    def committed(self, kind, size, seconds):
-        pass
-
 def asked():
     id_ = uuid7()
     to = Recipient(0, "to", "u@x.test", address_key="u@x.test")
@@ -30,7 +26,7 @@ def asked():
     return Acceptance("default", (New(one),), one.created_at)
 
 async def main():
-    store = Store(open_database(sys.argv[1]), Silent())
+    store = Store(open_database(sys.argv[1]))
     await store.migrate()
     pipe = os.pipe()[1]
     os.write(pipe, b"begin")

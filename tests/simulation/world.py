@@ -103,7 +103,7 @@ class World:
         self._workers = 0
         self._buried: list[VirtualLoop] = []
         self.database = MemoryDatabase(lambda: self.loop.now, self._is_storeless, self._committed)
-        self.store = Store(self.database, self)
+        self.store = Store(self.database)
         self.sky = self._sky()
 
     def _is_storeless(self) -> bool:
@@ -169,7 +169,7 @@ class World:
         loop.set_exception_handler(lambda _loop, context: self.report.wrong.append(f"nobody heard of {context}"))
         self._done = asyncio.Event()
         self._workers += 1
-        store = Store(self.database, self)
+        store = Store(self.database)
         if self.plan.embedded:
             await store.reclaim_all()
         clock = DatabaseClock(lambda: at(loop.time()), loop.time)
@@ -218,7 +218,6 @@ class World:
     async def may_unsubscribe(self, one: Notification) -> bool:
         return one.category is not None
 
-    def committed(self, kind: str, size: int, seconds: float) -> None: ...
     def attempted(self, claimed: Claimed, result: SendResult, finish: Finish | None, seconds: float) -> None: ...
     def claimed(self, count: int, seconds: float) -> None: ...
     def composed(self, seconds: float) -> None: ...

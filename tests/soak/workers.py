@@ -66,11 +66,6 @@ _COLUMNS = (
 HEAD: Final = f"| {' | '.join(_COLUMNS)} |\n|{'---:|' * len(_COLUMNS)}"
 
 
-class _Silent:
-    def committed(self, _kind: str, _size: int, _seconds: float) -> None:
-        pass
-
-
 def _order(project: str, to: str) -> New:
     id_, now = uuid7(), datetime.now(UTC)
     return New(
@@ -91,7 +86,7 @@ def _order(project: str, to: str) -> New:
 
 async def _fill(url: str, notifications: int) -> list[str]:
     """Accepts the mail of all projects; gives whom it goes to."""
-    store = Store(open_database(url), _Silent())
+    store = Store(open_database(url))
     people: list[str] = []
     try:
         for project, share in SHARES.items():

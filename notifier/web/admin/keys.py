@@ -1,14 +1,12 @@
 """API keys: made, shown once, revoked."""
 
-from datetime import UTC, datetime
 from typing import Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from notifier.domain.errors import NotFound, Refused
-from notifier.domain.key import MODES, SCOPES, Key, new_secret, secret_hash, secret_prefix
-from notifier.domain.notification import uuid7
+from notifier.domain.key import MODES, SCOPES, Key, new_key
 from notifier.web.admin.office import office_of, services_of
 from notifier.web.admin.pages import fields_of, form_of, go, page
 from notifier.web.admin.sessions import ADMIN, Admin
@@ -41,17 +39,7 @@ async def create(request: Request, user: Admin) -> Response:
     project = form.get("project", "default")
     if not name or mode is None or not scopes or project not in await office_of(request).store.projects():
         raise Refused("A key has a name, a mode, at least one scope, and a project that exists.")
-    secret = new_secret(mode)
-    key = Key(
-        id=uuid7(),
-        project=project,
-        name=name,
-        prefix=secret_prefix(secret),
-        hash=secret_hash(secret),
-        mode=mode,
-        scopes=scopes,
-        created_at=datetime.now(UTC),
-    )
+    key, secret = new_key(name, mode=mode, project=project, scopes=scopes)
     await services_of(request).store.add_key(key)
     await office_of(request).note(user.name, "key.create", name, {"id": key.id, "scopes": sorted(scopes), "mode": mode})
     return await _keys_page(request, key, secret)

@@ -6,8 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from notifier.domain.errors import Fault, NotFound, refused
-from notifier.domain.key import Key, new_secret, secret_hash, secret_prefix
-from notifier.domain.notification import uuid7
+from notifier.domain.key import new_key
 from notifier.web.api.ids import known_form
 from notifier.web.body import read_json
 from notifier.web.callers import Admin, note
@@ -29,21 +28,15 @@ async def list_keys(request: Request, caller: Admin) -> Response:
 async def create_key(request: Request, caller: Admin) -> Response:
     """Makes a key. `secret` is told this once and kept nowhere."""
     body = read_model(KeyBody, await read_json(request))
-    now = datetime.now(UTC)
-    if body.expires_at is not None and body.expires_at <= now:
+    if body.expires_at is not None and body.expires_at <= datetime.now(UTC):
         raise refused([Fault("expires_at", "past", "is in the past: nobody could use the key")])
-    secret = new_secret(body.mode)
-    key = Key(
-        id=uuid7(),
-        project=caller.project,
-        name=body.name,
-        prefix=secret_prefix(secret),
-        hash=secret_hash(secret),
+    key, secret = new_key(
+        body.name,
         mode=body.mode,
-        scopes=frozenset(body.scopes),
-        created_at=now,
+        project=caller.project,
+        scopes=body.scopes,
         rate_limit=body.rate_limit,
-        from_domains=tuple(body.from_domains),
+        from_domains=body.from_domains,
         expires_at=body.expires_at,
     )
     await services_of(request).store.add_key(key)

@@ -5,7 +5,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from notifier.app import Service
+from notifier.app.service import Service
 from notifier.settings import Settings
 from notifier.web.admin.passwords import Throttle
 from notifier.web.admin.sessions import new_link

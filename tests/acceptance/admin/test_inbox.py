@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from notifier.app import Service, new_key
-from notifier.domain.key import Scope
+from notifier.app.service import Service
+from notifier.domain.key import Scope, new_key
 from notifier.settings import Settings
 from notifier.web.admin.sessions import new_link
 from tests.acceptance.admin.conftest import PASSWORD

@@ -53,9 +53,9 @@ async def test_trouble_of_the_relay_is_told_in_its_words_with_what_to_do(house: 
     client = await visit("admin")
     house.capture.fail(stage="connect", code=554, text="5.7.1 Go away")
     sent = await house.send()
-    relay = house.service.relay
-    assert relay is not None
-    while relay.state.trouble is None:
+    worker = house.service.worker
+    assert worker is not None
+    while worker.relay.state.trouble is None:
         await (await visit()).get("/livez")
     page = (await client.get("/admin/")).text
     assert "554 5.7.1 Go away" in page

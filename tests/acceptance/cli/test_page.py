@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from notifier.app import shipped_templates
+from notifier.app.templates import shipped_templates
 from notifier.client import Notifier
 from notifier.testing.mailbox import Mailbox
 from notifier.testing.server import NotifierServer, WarmProcess

@@ -53,6 +53,12 @@ def test_a_health_check_imports_no_settings(tmp_path: Path) -> None:
     assert not imported(tmp_path, "ready", *NOBODY) & {"pydantic_settings", "rich.progress", "email_validator"}
 
 
+def test_a_command_on_the_database_imports_the_store_and_no_service(tmp_path: Path) -> None:
+    modules = imported(tmp_path, "keys", "list", NOTIFIER_DATABASE_URL=f"sqlite:///{tmp_path / 'notifier.db'}")
+    assert "notifier.store" in modules
+    assert not modules & {"fastapi", "aiosmtpd", "aiosmtplib", "jinja2", "notifier.app.service", "notifier.web"}
+
+
 @pytest.mark.parametrize("words", ["notifier ke", "notifier send --", "notifier keys re"])
 def test_completing_a_word_imports_no_server(tmp_path: Path, words: str) -> None:
     position = str(len(words.split()) - 1)

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.acceptance.examples.installation import installed, requirements, wheel
 from tests.acceptance.examples.projects import copied, environment, run
 
-WHERE = "from notifier.app import shipped_templates; print(shipped_templates())"
+WHERE = "from notifier.app.templates import shipped_templates; print(shipped_templates())"
 
 
 def test_a_service_tests_its_mail_with_the_wheel_alone(tmp_path: Path) -> None:

@@ -162,13 +162,13 @@ async def test_nobody_else_gets_in(bouncing: House) -> None:
 
 
 async def test_a_bounce_before_our_own_record_is_asked_to_come_again(bouncing: House) -> None:
-    assert bouncing.service.dispatcher is not None
-    bouncing.service.dispatcher.drain()
+    assert bouncing.service.worker is not None
+    bouncing.service.worker.dispatcher.drain()
     taken = await bouncing.send()
     await bouncing.service.store.claim("test", 60.0, 10, 1, False)
-    assert bouncing.service._return_path is not None
+    assert bouncing.service.return_path is not None
     with pytest.raises(aiosmtplib.SMTPResponseException) as later:
-        await deliver(bouncing, postfix("5.1.1", NOT_FOUND), bouncing.service._return_path.of(taken["id"]))
+        await deliver(bouncing, postfix("5.1.1", NOT_FOUND), bouncing.service.return_path.of(taken["id"]))
     assert later.value.code == 451
 
 
@@ -188,8 +188,8 @@ async def test_what_cannot_be_read_is_not_asked_to_come_again(
 async def test_what_was_never_sent_cannot_have_bounced(bouncing: House) -> None:
     await bouncing.stop()
     taken = await bouncing.send()
-    assert bouncing.service._return_path is not None
-    await deliver(bouncing, postfix("5.1.1", NOT_FOUND), bouncing.service._return_path.of(taken["id"]))
+    assert bouncing.service.return_path is not None
+    await deliver(bouncing, postfix("5.1.1", NOT_FOUND), bouncing.service.return_path.of(taken["id"]))
     assert (await shown(bouncing, taken))["status"] == "queued"
     assert await reason(bouncing, "zoe@example.com") == []
 

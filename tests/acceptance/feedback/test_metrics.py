@@ -36,7 +36,7 @@ async def test_feedback_and_suppressions_are_counted(make_house: MakeHouse) -> N
 async def test_how_the_telling_goes_is_counted(
     make_house: MakeHouse, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("notifier.app._GAUGE_PERIOD", 0.1)
+    monkeypatch.setattr("notifier.app.worker.GAUGE_PERIOD", 0.1)
     endpoint.answers = [answered(410), answered(200)]
     house = await make_house(**OPEN)
     await hook(house, endpoint, types=["email.queued"])

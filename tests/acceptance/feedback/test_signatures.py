@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from notifier.app import Service
+from notifier.app.service import Service
 from notifier.domain.errors import ConfigurationError
 from notifier.mail.dkim import read_key
 from notifier.settings import Settings

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from notifier.app import Roles, Service
+from notifier.app.service import Service
+from notifier.domain.template import Source, Synced
 from notifier.settings import Settings
-from notifier.templating.library import Synced
 from tests.acceptance.conftest import MakeHouse
 from tests.acceptance.templates.conftest import LEAST, Desk
 
@@ -41,8 +41,6 @@ async def test_content_seen_before_changes_nothing(desk: Desk, tmp_path: Path) -
 
 @pytest.mark.parametrize("origin", ["api", "pages"])
 async def test_an_admins_edit_is_never_overwritten(desk: Desk, tmp_path: Path, origin: str) -> None:
-    from notifier.domain.template import Source
-
     service = desk.house.service
     await service.sync_templates(folder(tmp_path / "1", ONE))
     edited = Source({"subject.txt": "Edited {{ name }}", "body.txt": "x\n"})
@@ -93,7 +91,7 @@ async def test_one_broken_template_takes_down_no_other(desk: Desk, tmp_path: Pat
 async def test_two_replicas_with_different_folders_never_take_turns(postgres_url: str, tmp_path: Path) -> None:
     given = {"NOTIFIER_DATABASE_URL": postgres_url, "SUPPRESS_SEND": "1"}
     old, new = folder(tmp_path / "old", ONE), folder(tmp_path / "new", TWO)
-    services = [Service(Settings.model_validate(given), Roles()) for _ in range(3)]
+    services = [Service(Settings.model_validate(given)) for _ in range(3)]
     await services[0].store.migrate()
 
     async def started(service: Service, path: Path) -> Synced:
@@ -114,7 +112,7 @@ async def test_two_replicas_with_different_folders_never_take_turns(postgres_url
 
 async def test_processes_that_start_at_once_read_one_after_the_other(postgres_url: str, tmp_path: Path) -> None:
     given = {"NOTIFIER_DATABASE_URL": postgres_url, "SUPPRESS_SEND": "1"}
-    services = [Service(Settings.model_validate(given), Roles()) for _ in range(4)]
+    services = [Service(Settings.model_validate(given)) for _ in range(4)]
     await services[0].store.migrate()
     folders = [folder(tmp_path / str(n), {**ONE, "notice/body.txt": f"{n}\n"}) for n in range(4)]
     try:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from notifier.app import Service
+from notifier.app.service import Service
 from notifier.capture import Capture, Captured, Transaction
 from notifier.capture import Stage as Place
 from notifier.capture.tls import server_context

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from notifier.app import Service
+from notifier.app.service import Service
 from notifier.domain.acceptance import Acceptance
 from notifier.settings import Settings
 from notifier.store.store import Store
@@ -41,7 +41,7 @@ async def service(relay: Sink, tmp_path_factory: pytest.TempPathFactory) -> Asyn
         "MAIL_PORT": relay.port,
     }
     async with Service(Settings(**given)) as service:
-        assert service.dispatcher is not None
+        assert service.worker is not None
         await fill(service.store)
         await relay.wait_for("bulk-0@example.com")
         assert await service.store.backlog(BACKLOG) > BACKLOG / 2

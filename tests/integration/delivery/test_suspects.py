@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from notifier.app import Service
+from notifier.app.service import Service
 from notifier.domain.acceptance import Acceptance
 from notifier.settings import Settings
 from notifier.store.engine import open_database
@@ -12,10 +12,6 @@ from notifier.store.store import Store
 from tests.support.sink import Sink, mail
 
 SUSPECTS, BACKLOG = 60, 4000
-
-
-class Unheard:
-    def committed(self, kind: str, size: int, seconds: float) -> None: ...
 
 
 async def fill(store: Store, name: str, count: int) -> None:
@@ -26,7 +22,7 @@ async def fill(store: Store, name: str, count: int) -> None:
 
 async def test_suspects_do_not_wait_for_the_end_of_a_backlog(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/notifier.db"
-    store = Store(open_database(url), Unheard())
+    store = Store(open_database(url))
     await store.migrate()
     await fill(store, "suspect", SUSPECTS)
     lost = await store.claim("a worker that is gone", 60.0, SUSPECTS, 1, False)
