@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -243,5 +243,12 @@ def read_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0]) + ": " if first["loc"] else ""
         reason = str(first["msg"]).removeprefix("Value error, ")
-        given = f" (it is {first['input']!r})" if isinstance(first["input"], str) and "PASSWORD" not in name else ""
+        shown = isinstance(first["input"], str) and first["loc"] and first["loc"][0] not in _secrets()
+        given = f" (it is {first['input']!r})" if shown else ""
         raise ConfigurationError(f"{name}{reason}{given}") from None
+
+
+def _secrets() -> set[str]:
+    """The settings whose value nobody is to read in a log."""
+    fields = Settings.model_fields.values()
+    return {str(field.alias) for field in fields if SecretStr in get_args(field.annotation)}

@@ -91,3 +91,10 @@ def test_a_user_name_means_credentials_unless_told_otherwise() -> None:
 def test_secrets_do_not_show_when_settings_are_printed() -> None:
     shown = repr(read_settings({"MAIL_USERNAME": "u", "MAIL_PASSWORD": "hush", "NOTIFIER_API_KEY": "hush"}))
     assert "hush" not in shown
+
+
+@pytest.mark.parametrize(("name", "value"), [("NOTIFIER_API_KEY", "hush hush"), ("MAIL_PASSWORD", ["hush"])])
+def test_a_secret_that_makes_no_sense_is_not_shown(name: str, value: object) -> None:
+    with pytest.raises(ConfigurationError, match=name) as told:
+        read_settings({name: value})
+    assert "hush" not in str(told.value)
