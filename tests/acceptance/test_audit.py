@@ -14,6 +14,9 @@ async def test_what_a_key_changed_is_noted_with_its_name(house: House) -> None:
     await http.delete("/v1/suppressions/zoe@example.com")
     csv = {"content-type": "text/csv"}
     await http.post("/v1/suppressions", content=b"email\nann@example.com\nbo@example.com\n", headers=csv)
+    parts = {"subject.txt": "Hello", "body.txt": "Hello"}
+    await http.put("/v1/templates/hello", params={"publish": "true"}, json={"parts": parts})
+    await http.delete("/v1/templates/hello")
     await house.stop()
     await house.go_on()
     entries = list(await house.service.office.store.audit_page(None, 100))[::-1]
@@ -27,10 +30,13 @@ async def test_what_a_key_changed_is_noted_with_its_name(house: House) -> None:
         ("suppression.add", "zoe@example.com"),
         ("suppression.lift", "zoe@example.com"),
         ("suppression.import", "2 lines"),
+        ("template.save", "hello"),
+        ("template.publish", "hello"),
+        ("template.delete", "hello"),
         ("pause", "all"),
         ("resume", "all"),
     ]
-    assert all(entry.detail["project"] == "default" for entry in keys)
+    assert all(entry.detail["project"] == "default" for entry in keys if not entry.action.startswith("template"))
     assert keys[3].detail["changed"] == ["rotate_secret"]
     assert made["secret"] not in str(entries)
     assert hook["secret"] not in str(entries)

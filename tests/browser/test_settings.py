@@ -11,6 +11,7 @@ MAIL = b"""\
 From: shop@example.com\r\nTo: mei@example.com\r\nSubject: Your invoice\r\nMIME-Version: 1.0\r
 Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>Code: 123456</p>\r
 --b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\nA\r\n--b--\r\n"""
+WIDE = "[...document.querySelectorAll('html, .scroll:has(.list)')].some(one => one.scrollWidth > one.clientWidth)"
 AXE = (Path(__file__).parent / "vendor" / "axe.js").read_text("utf-8")
 
 
@@ -59,7 +60,7 @@ async def test_somebody_is_invited_by_a_link_chooses_a_password_and_may_only_loo
     await expect(other.get_by_role("button", name="Save draft")).to_have_count(0)
 
 
-async def test_axe_finds_no_serious_fault_on_any_page_in_light_and_dark(house: House, sign_in: Open) -> None:
+async def test_pages_fit_a_phone_and_axe_finds_no_serious_fault_in_light_and_dark(house: House, sign_in: Open) -> None:
     made = (await house.http.post("/v1/webhooks", json={"url": "http://127.0.0.1:9/hook"})).json()
     mail = house.capture.messages.add("shop@example.com", ["mei@example.com"], MAIL)
     house.capture.fail_next(stage="rcpt", code=550, text="5.7.1 No")
@@ -74,11 +75,16 @@ async def test_axe_finds_no_serious_fault_on_any_page_in_light_and_dark(house: H
         "templates/greeting/history", "templates/greeting/publish/1", "pauses", "keys", "relay", "users", "audit",
         "account", "sign-in/no-such-link", "/inbox/", *(f"/inbox/messages/{mail.id}?tab={tab}" for tab in TABS),
     ]  # fmt: skip
-    faults = []
+    width = await page.evaluate("innerWidth")
+    faults: list[tuple[str, ...]] = []
     for path in paths:
         await page.goto(path if path.startswith("/") else f"/admin/{path}")
         if path == "templates/greeting":
             await expect(page.locator("#subject")).not_to_be_empty()
+        await page.set_viewport_size({"width": 390, "height": 800})
+        if await page.evaluate(WIDE):
+            faults.append((path, "wider than a phone"))
+        await page.set_viewport_size({"width": width, "height": 800})
         for scheme in ("light", "dark"):
             await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             found = await page.evaluate("axe.run(document, {iframes: false, resultTypes: ['violations']})")

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from notifier.domain.errors import Fault, NotFound, refused
 from notifier.domain.key import Key
 from notifier.web.body import read_json
-from notifier.web.callers import Needs, require
+from notifier.web.callers import Needs, actor, require
 from notifier.web.services import Desk, services_of
 from notifier.web.wire.answers import Json, list_json
 from notifier.web.wire.faults import read_model
@@ -105,7 +105,7 @@ async def publish_template(request: Request, name: str, caller: Author) -> Respo
     break; `force` overrides, and is recorded."""
     body = read_model(PublishBody, await read_json(request))
     desk = _desk(request)
-    renewed = await desk.publish(known_name(name), body.version, author=caller.name, force=body.force)
+    renewed = await desk.publish(known_name(name), body.version, author=actor(caller), force=body.force)
     whole = await desk.whole(name, body.version)
     told = version_json(whole.version, (await desk.published()).get(name))
     more = {"renewed": list(renewed.published), "drafted": list(renewed.drafted)}
@@ -162,7 +162,7 @@ async def put_template(
     saved = await _desk(request).save(
         known_name(name),
         body.source,
-        author=caller.name,
+        author=actor(caller),
         publish=publish,
         force=force,
         onto=_if_match(request),
@@ -174,7 +174,7 @@ async def put_template(
 @router.delete("/v1/templates/{name:template}", operation_id="delete_template", status_code=204)
 async def delete_template(request: Request, name: str, caller: Author) -> Response:
     """Nobody can name it any more. What was accepted is still sent, with its version."""
-    await _desk(request).delete(known_name(name), author=caller.name)
+    await _desk(request).delete(known_name(name), author=actor(caller))
     return Response(status_code=204)
 
 

@@ -163,8 +163,8 @@ async def test_the_list_tells_warnings_and_what_was_sent_and_failed_of_each_temp
 
 
 def _numbers(page: str, name: str) -> list[str]:
-    (row,) = re.findall(rf'<tr><td><a id="to-{name}".*?</tr>', page, re.DOTALL)
-    cells = re.findall(r'<td class="number">(.*?)</td>', row, re.DOTALL)
+    (row,) = re.findall(rf'<tr><td[^>]*><a id="to-{name}".*?</tr>', page, re.DOTALL)
+    cells = re.findall(r'<td class="number"[^>]*>(.*?)</td>', row, re.DOTALL)
     return [re.sub("<[^>]+>", "", cell) for cell in cells]
 
 

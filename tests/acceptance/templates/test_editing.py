@@ -211,7 +211,7 @@ async def test_an_edit_onto_something_older_is_a_conflict_that_names_who_was_fir
     assert (await desk.put("notice", other, headers={"if-match": '"1"'})).status_code == 200
     late = await desk.put("notice", {**LEAST, "subject.txt": "Late {{ name }}"}, headers={"if-match": '"1"'})
     assert (late.status_code, late.json()["code"]) == (409, "edited_meanwhile")
-    assert "version 2 was saved by acceptance" in late.json()["detail"]
+    assert "version 2 was saved by key acceptance" in late.json()["detail"]
     assert (await desk.put("absent", headers={"if-match": '"1"'})).status_code == 409
     assert faults(await desk.put("notice", headers={"if-match": "*nonsense"})) == {"If-Match": "syntax"}
 

@@ -37,7 +37,7 @@ async def test_publishing_what_callers_do_not_send_is_refused_with_the_list(desk
     at_once = await desk.put("notice", NEEDS_CUSTOMER, query="?publish=true")
     assert at_once.status_code == 409
     assert await desk.audit("template.publish") == [
-        ("acceptance", "notice", {"version": 1, "forced": False, "breaks": []})
+        ("key acceptance", "notice", {"version": 1, "forced": False, "breaks": []})
     ]
 
 
@@ -48,7 +48,7 @@ async def test_force_publishes_and_is_recorded_with_what_it_breaks(desk: Desk) -
     forced = await desk.publish("notice", draft["version"], force=True)
     assert (forced.status_code, forced.json()["state"]) == (200, "published")
     actor, subject, detail = (await desk.audit("template.publish"))[-1]
-    assert (actor, subject, detail["version"], detail["forced"]) == ("acceptance", "notice", 2, True)
+    assert (actor, subject, detail["version"], detail["forced"]) == ("key acceptance", "notice", 2, True)
     assert detail["breaks"] == [
         "'customer' must now be sent",
         "1 of 1 did not send `customer`, of the requests accepted last",
