@@ -9,6 +9,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from pydantic_core import to_json
 
 from notifier.delivery.record import outcome_detail
 from notifier.domain.delivery import Claimed, Finish
@@ -21,10 +22,14 @@ _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
+def _json_line(event: Any, default: Callable[[Any], Any]) -> str:
+    return to_json(event, fallback=default).decode()
+
+
 def configure_logging(level: str, format_: Literal["auto", "json", "text"]) -> None:
     """structlog to standard error: JSON lines unless it is a terminal. Once a process, before anything else."""
     as_json = format_ == "json" or (format_ == "auto" and not sys.stderr.isatty())
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    renderer: Any = structlog.processors.JSONRenderer(_json_line) if as_json else structlog.dev.ConsoleRenderer()
     shared: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -1,6 +1,5 @@
 """SQL that the two databases spell differently, where SQLAlchemy Core does not hide it."""
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +11,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
+from notifier.store.encoding import json_text
 from notifier.store.transaction import Tx
 
 
@@ -56,7 +56,7 @@ class _Pairs(TypeDecorator[Iterable[tuple[str, str]]]):
     cache_ok = True
 
     def process_bind_param(self, value: Iterable[tuple[str, str]] | None, _dialect: Dialect) -> str:
-        return json.dumps(list(value or ()))
+        return json_text(list(value or ()))
 
 
 class _List(TypeDecorator[Iterable[Any]]):
@@ -79,7 +79,7 @@ class _List(TypeDecorator[Iterable[Any]]):
         if dialect.name == "postgresql":
             return values
         stored = self.item.dialect_impl(dialect).bind_processor(dialect)
-        return json.dumps([stored(one) for one in values] if stored else values)
+        return json_text([stored(one) for one in values] if stored else values)
 
 
 @compiles(among, "postgresql")

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from notifier.domain.errors import ConfigurationError, NotifierError, Refused, Unavailable
+from notifier.store.encoding import from_json, json_text
 from notifier.store.transaction import PATIENCE, TURN, Blocked, Tx, schema_outdated, storage_full, unavailable
 
 T = TypeVar("T")
@@ -79,7 +80,9 @@ class PostgresDatabase:
         driver = {"async_creator_fn": connect, "prepared_statement_cache_size": self._cached}
         if not self._cached:
             driver["prepared_statement_name_func"] = str  # the empty name: nothing stays on the server
-        return create_async_engine("postgresql+asyncpg://", connect_args=driver, **pool)
+        return create_async_engine(
+            "postgresql+asyncpg://", connect_args=driver, json_serializer=json_text, json_deserializer=from_json, **pool
+        )
 
     async def _connect(self, **more: Any) -> Any:
         # asyncpg reads the URL itself, and so takes all that libpq's URLs can say (sslmode, several hosts).

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from notifier.domain.errors import ConfigurationError
+from notifier.store.encoding import from_json, json_text
 from notifier.store.transaction import (
     PATIENCE,
     TURN,
@@ -55,6 +56,8 @@ class SqliteDatabase:
             URL.create("sqlite", database=str(self._path)),
             poolclass=NullPool,
             connect_args={"check_same_thread": False, "isolation_level": None, "timeout": self._patience},
+            json_serializer=json_text,
+            json_deserializer=from_json,
         )
 
         @event.listens_for(engine, "connect")

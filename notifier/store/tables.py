@@ -50,7 +50,23 @@ class Instant(TypeDecorator[datetime]):
         return _EPOCH + timedelta(microseconds=value) if isinstance(value, int) else value
 
 
-Id = Uuid(as_uuid=False)
+class HyphenatedUuid(Uuid[str]):
+    """A UUID as text: ``uuid`` on PostgreSQL. SQLite keeps its 32 digits, and cutting them up takes a quarter of the
+    time of parsing them."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        if not dialect.supports_native_uuid:
+            return _hyphenated
+        return super().result_processor(dialect, coltype)  # type: ignore[no-untyped-call]
+
+
+def _hyphenated(digits: str | None) -> str | None:
+    if digits is None:
+        return None
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+Id = HyphenatedUuid(as_uuid=False)
 Serial = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by itself for INTEGER alone
 
 Json = JSON(none_as_null=True)
