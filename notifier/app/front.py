@@ -7,7 +7,7 @@ from starlette.types import ASGIApp
 
 from notifier.app.feedback import providers_of
 from notifier.app.parts import Parts
-from notifier.app.relay import relay_settings
+from notifier.app.relay import probe_as_sender, relay_settings
 from notifier.capture.pages import inbox_app
 from notifier.capture.server import Capture
 from notifier.domain.notification import Address
@@ -15,7 +15,7 @@ from notifier.intake import Intake
 from notifier.mail import address
 from notifier.mail.relay import RelaySettings
 from notifier.mail.words import objection
-from notifier.probe import Finding, probe
+from notifier.probe import Finding
 from notifier.web.admin.application import admin_app
 from notifier.web.admin.inbox import Gate
 from notifier.web.admin.live import Live
@@ -37,7 +37,7 @@ def make_office(parts: Parts, capture: Capture | None, lanes: Callable[[], Await
 
     async def test_relay(to: str | None) -> AsyncIterator[Finding]:
         if (found := relay()) is not None:
-            async for finding in probe(found, Address(settings.mail_from, settings.mail_from_name), to):
+            async for finding in probe_as_sender(found, settings, to):
                 yield finding
 
     return Office(

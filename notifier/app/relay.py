@@ -1,11 +1,14 @@
 """How the settings say that mail is sent: the relay, and what signs for whom."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from notifier.capture.server import Capture
 from notifier.domain.errors import ConfigurationError
+from notifier.domain.notification import Address
 from notifier.mail.dkim import Dkim, read_key
 from notifier.mail.relay import RelaySettings
+from notifier.probe import Finding, probe
 from notifier.settings import Settings
 
 
@@ -47,3 +50,9 @@ def relay_settings(settings: Settings, capture: Capture | None = None) -> RelayS
         )
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
+
+
+def probe_as_sender(relay: RelaySettings, settings: Settings, to: str | None) -> AsyncIterator[Finding]:
+    """Goes through the relay step by step, as the sender of the settings; the last sends a mail, if there is `to`."""
+    sender = Address(settings.mail_from, settings.mail_from_name)
+    return probe(relay, sender, to, signs=bool(settings.dkim_keys))

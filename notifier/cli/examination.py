@@ -5,13 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from notifier import records
-from notifier.app.relay import dkim_of, relay_settings
+from notifier.app.relay import dkim_of, probe_as_sender, relay_settings
 from notifier.app.storage import open_store
 from notifier.app.templates import shipped_templates
 from notifier.domain.errors import ConfigurationError, NotifierError
-from notifier.domain.notification import Address
 from notifier.mail.address import envelope_address
-from notifier.probe import probe
 from notifier.records import Sending
 from notifier.settings import Settings
 
@@ -78,7 +76,7 @@ async def _relay(settings: Settings, to: str | None) -> AsyncIterator[Step]:
         return
     relay = relay_settings(settings)
     relay = replace(relay, timeout=min(relay.timeout, _PATIENCE))
-    async for finding in probe(relay, Address(settings.mail_from, settings.mail_from_name), to):
+    async for finding in probe_as_sender(relay, settings, to):
         yield (finding.step, finding.verdict, finding.said, finding.advice)
 
 

@@ -1,11 +1,14 @@
 """The schema: what the migrations make is what the code expects, and upgrading is safe at any time."""
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from notifier.domain.errors import Unavailable
@@ -77,7 +80,12 @@ async def test_a_running_program_is_content_with_a_newer_schema_and_leaves_it_al
 async def test_a_program_waits_for_the_schema_it_was_written_for(desk: "Desk") -> None:
     await desk.run(lambda tx: tx.connection.execute(text("UPDATE alembic_version SET version_num = '0000'")))
     assert not await desk.store.is_ready()
-    assert schema.newest() > "0000"
+
+
+def test_the_newest_revision_is_the_one_that_alembic_upgrades_to() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    assert ScriptDirectory.from_config(config).get_current_head() == schema.newest()
 
 
 async def test_the_hot_table_is_vacuumed_early_and_often(postgres_desk: "Desk") -> None:

@@ -250,9 +250,3 @@ class BatchQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     validation: Literal["strict", "permissive"] = "strict"
-
-
-class NoQuery(BaseModel):
-    """No query parameters."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)

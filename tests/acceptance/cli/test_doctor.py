@@ -35,6 +35,7 @@ def test_all_is_well_and_a_test_mail_arrives(relay: CaptureThread, tmp_path: Pat
         "records": "-",
     }  # fmt: skip
     assert relay.messages.wait(to="me@x.test", timeout=30).mail_from == "shop@example.com"
+    assert "NOTIFIER_DKIM_KEYS" not in told.out
     assert list(tmp_path.iterdir()) == []  # no database was made
 
 

@@ -51,6 +51,12 @@ async def test_a_good_relay_takes_a_mail(capture: Capture) -> None:
     assert [session.commands[0].line for session in capture.sessions] == ["EHLO doctor.test"] * 2
 
 
+async def test_that_the_mail_is_not_signed_is_told_where_other_mail_is(capture: Capture) -> None:
+    found = [finding async for finding in probe(settings(capture), SENDER, "reader@example.test", signs=True)]
+    assert (found[-1].verdict, "not signed with NOTIFIER_DKIM_KEYS" in found[-1].advice) == ("ok", True)
+    assert capture.messages[0].header("DKIM-Signature") is None
+
+
 async def test_without_an_address_no_mail_is_sent(capture: Capture) -> None:
     found = await findings(settings(capture), to=None)
     assert found["mail"].verdict == "ok"
