@@ -58,7 +58,10 @@ class Filter:
             "to": self.to,
             "subject": getattr(self.subject, "pattern", self.subject),
             "after": self.after,
-            **{name: getattr(value, "pattern", value) for name, value in self._wanted_headers().items()},
+            "notification": self.notification,
+            "reference": self.reference,
+            "template": self.template,
+            **{name: getattr(value, "pattern", value) for name, value in self.headers.items()},
             "predicate": getattr(self.predicate, "__name__", self.predicate),
         }
         return ", ".join(f"{name}={value!s}" for name, value in asked.items() if value is not None) or "anything"

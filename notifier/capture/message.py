@@ -4,7 +4,7 @@ import email
 import email.policy
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage, Message
 from email.parser import BytesHeaderParser
@@ -46,7 +46,7 @@ class Captured:
     received_at: datetime
     mail_from: str
     rcpt_tos: tuple[str, ...]
-    raw: bytes
+    raw: bytes = field(repr=False)
 
     @cached_property
     def parsed(self) -> EmailMessage:

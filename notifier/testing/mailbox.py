@@ -1,6 +1,7 @@
 """What a test sees of mail: the capture server with waits, faults and assertions."""
 
 import re
+from collections import Counter
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -93,13 +94,15 @@ class Mailbox(CaptureThread):
         the ini option ``notifier_timeout`` says).
 
         `subject` is a regular expression to be found in it, `after` a time or the id of a mail. Raises `NoSuchMail`
-        with a table of what did come and why each did not fit, and with the folder where all of it is kept.
+        with a table of what did come and why each did not fit, what the server refused, and the folder where all of it
+        is kept.
         """
+        __tracebackhide__ = True
         asked = wanted(notification, to, subject, template, reference, after)
         try:
             return Mail.of(self._run(self._waiting(asked, timeout)), self.ledger)
         except NoSuchMail as error:
-            raise self._with_files(error) from None
+            raise self._explained(error) from None
 
     async def wait_for_async(
         self,
@@ -113,11 +116,12 @@ class Mailbox(CaptureThread):
         timeout: float | None = None,  # noqa: ASYNC109 -- as in `wait_for`
     ) -> Mail:
         """`wait_for` for async tests whose loop has to go on meanwhile."""
+        __tracebackhide__ = True
         asked = wanted(notification, to, subject, template, reference, after)
         try:
             return Mail.of(await self._waiting(asked, timeout), self.ledger)
         except NoSuchMail as error:
-            raise self._with_files(error) from None
+            raise self._explained(error) from None
 
     async def _waiting(self, asked: Filter, seconds: float | None) -> Captured:
         return await self.messages.store.wait_for(asked, timeout=self._patience if seconds is None else seconds)
@@ -141,13 +145,28 @@ class Mailbox(CaptureThread):
             return
         raise AssertionError(f"a mail came that should not ({asked}): {came.subject!r} to {', '.join(came.rcpt_tos)}")
 
-    def _with_files(self, error: NoSuchMail) -> NoSuchMail:
-        self._kept.mkdir(parents=True, exist_ok=True)
+    def _explained(self, error: NoSuchMail) -> NoSuchMail:
+        """With what the server refused, and the files; without the way through the server, which explains nothing."""
+        lines = [str(error), *_refusals(self.ledger)]
         for message in self.messages:
+            self._kept.mkdir(parents=True, exist_ok=True)
             message.save(self._kept)
         if self.messages:
-            error.args = (f"{error}\nall of it is kept in {self._kept}",)
-        return error
+            lines.append(f"all of it is kept in {self._kept}")
+        error.args = ("\n".join(lines),)
+        return error.with_traceback(None)
+
+
+def _refusals(ledger: list[Transaction]) -> list[str]:
+    """A line for each recipient and reply that was no yes, the first ten of them."""
+    told: Counter[str] = Counter()
+    for one in ledger:
+        refused = dict(one.refused)
+        if one.reply and one.reply[0] in "45" and one.stage != "rcpt":
+            refused["all of it"] = one.reply
+        for whom, reply in refused.items():
+            told[f"refused at {one.stage}: {whom}: {reply}"] += 1
+    return [f"{line} ({times} times)" if times > 1 else line for line, times in list(told.items())[:10]]
 
 
 def wanted(
