@@ -69,7 +69,13 @@ def send_to_people(client: Notifier, file: Path, results: Path | None, defaults:
             counts.update(item.refusal is None for item in latest)
             bar.update(task, completed=len(rows) - len(waiting) + count)
 
-        client.send_batch((row.item for row in waiting), defaults=defaults, progress=progress)
+        try:
+            client.send_batch((row.item for row in waiting), defaults=defaults, progress=progress)
+        except KeyboardInterrupt:
+            bar.stop()
+            there = len(rows) - len(waiting) + counts.total()
+            console.print(f"stopped after {there} of {len(rows)} rows; the same command goes on from there")
+            raise
     return Summary(counts[True], counts[False], len(rows) - len(waiting), results)
 
 
@@ -79,8 +85,9 @@ def read_rows(file: Path, defaults: Mapping[str, Any]) -> Iterator[Row]:
     try:
         with file.open(newline="", encoding="utf-8-sig") as opened:
             reader = csv.DictReader(opened, restkey="")
-            if not {"to", "email"} & set(reader.fieldnames or ()):
-                raise ConfigurationError(f"--csv {file}: there is no column `to`")
+            if not {"to", "email"} & set(columns := reader.fieldnames or ()):
+                there = f", but {', '.join(f'`{name}`' for name in columns)}" if columns else ""
+                raise ConfigurationError(f"--csv {file}: there is no column `to`{there} (commas are between columns)")
             for cells in reader:
                 number = reader.line_num
                 if "" in cells:
@@ -90,7 +97,9 @@ def read_rows(file: Path, defaults: Mapping[str, Any]) -> Iterator[Row]:
                 seen[content] += 1
                 key = hashlib.sha256(f"{content}#{seen[content]}".encode()).hexdigest()[:32]
                 yield Row(number, cells.get("to") or cells.get("email") or "", {**item, "idempotency_key": key}, key)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"--csv {file}: this is not UTF-8; save it as “CSV UTF-8”") from None
+    except (OSError, csv.Error) as error:
         raise ConfigurationError(f"--csv {file}: {getattr(error, 'strerror', None) or error}") from None
 
 

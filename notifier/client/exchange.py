@@ -66,7 +66,7 @@ def exchange(request: Request) -> Steps[httpx.Response]:
             harmless = request.safe or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
             most = SILENT_ATTEMPTS if isinstance(error, httpx.TimeoutException) else ATTEMPTS
             if attempt >= most or not harmless:
-                raise Unreachable(f"{request.method} {request.path}: {_reason(error)}") from error
+                raise Unreachable(f"{request.method} {_where(request, error)}: {_reason(error)}") from error
             yield Sleep(_delay(attempt))
             continue
         if response.is_success:
@@ -77,6 +77,14 @@ def exchange(request: Request) -> Steps[httpx.Response]:
         if response.status_code != 429 and not (request.safe or response.status_code == 503):
             raise error_of(response.status_code, _problem(response))
         yield Sleep(max(asked, _delay(attempt)))
+
+
+def _where(request: Request, error: httpx.TransportError) -> str:
+    """The whole address where it is known, for the usual mistake is in its first half."""
+    try:
+        return str(error.request.url.copy_with(query=None))
+    except RuntimeError:  # thrown by what is no HTTP client
+        return request.path
 
 
 def _reason(error: httpx.TransportError) -> str:

@@ -76,10 +76,10 @@ def test_a_row_that_is_refused_is_named_and_tried_again(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"name\nZoe\n", "there is no column `to`"),
+        (b"to;name\na@broken.test;A\n", "there is no column `to`, but `to;name` (commas are between columns)"),
         (b"", "there is no column `to`"),
         (b"to,name\na@broken.test,A\na@broken.test,A,B\n", "line 3: more cells than there are columns"),
-        (b"to,name\na@broken.test,A\na@broken.test,\xff\n", "--csv people.csv: "),
+        (b"to,name\na@broken.test,A\na@broken.test,\xff\n", "--csv people.csv: this is not UTF-8"),
     ],
 )
 def test_a_file_that_cannot_be_read_sends_nothing(
@@ -152,6 +152,25 @@ def test_a_run_that_was_killed_goes_on_and_nobody_gets_a_second_mail(
         notifier_client.wait_until_final(waiting.id, timeout=180)
     mails = Counter(rcpt for mail in notifier_mail.messages for rcpt in mail.rcpt_tos)
     assert {name: mails[name] for name in named} == dict.fromkeys(named, 1)
+
+
+def test_who_interrupts_a_run_is_told_how_far_it_got(
+    notifier_server: NotifierServer, settings: dict[str, str], tmp_path: Path
+) -> None:
+    people(tmp_path, 2, "interrupted.test")
+    started: list[subprocess.Popen[str]] = []
+
+    def interrupt(_request: int) -> bool:
+        started[0].send_signal(signal.SIGINT)
+        return True
+
+    with lossy(notifier_server.url, interrupt) as url:
+        command = [PROGRAM, "send", "hello", "--csv", "people.csv", "--url", url]
+        started.append(
+            subprocess.Popen(command, cwd=tmp_path, env=environment(**settings), stderr=subprocess.PIPE, text=True)
+        )
+        _, said = started[0].communicate(timeout=60)
+    assert (started[0].returncode, said) == (130, "stopped after 0 of 2 rows; the same command goes on from there\n")
 
 
 def test_half_a_line_of_results_is_no_result(notifier: Command, notifier_client: Notifier, tmp_path: Path) -> None:
