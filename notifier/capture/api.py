@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
@@ -25,7 +25,7 @@ MALFORMED: dict[int | str, dict[str, Any]] = {400: {"model": Problem, "descripti
 MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "There is nothing of that id."}}
 
 
-def asked_for(
+async def asked_for(
     to: Annotated[str | None, Query(description="An address of the envelope, of To or of Cc.")] = None,
     subject: Annotated[str | None, Query(description="Text to be found in the subject, no matter the case.")] = None,
     notification: Annotated[str | None, Query(description="The id of a notification of notifier's.")] = None,
@@ -55,80 +55,96 @@ def _moment(after: str | None) -> datetime | str | None:
 
 
 Asked = Annotated[Filter, Depends(asked_for)]
-Id = Annotated[str, Path(description="The id of a message.")]
 
 
-def messages_api(messages: MessageStore) -> APIRouter:
-    """``/api/messages``: read, wait, delete."""
-    router = APIRouter(prefix="/api/messages", tags=["messages"], responses=REFUSALS)
+async def messages_of(request: Request) -> MessageStore:
+    """What the application that is asked shows."""
+    messages: MessageStore = request.app.state.messages
+    return messages
 
-    def found(id: str) -> Captured:
-        if (message := messages.get(id)) is None:
-            raise HTTPException(404, f"no message {id}")
-        return message
 
-    @router.get("", summary="List")
-    async def listed(wanted: Asked, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Mails:
-        """What matches, newest first; everything, without a filter."""
-        chosen = messages.find(wanted)[::-1]
-        data = [Summary.of(message) for message in chosen[:limit]]
-        return Mails(data=data, has_more=len(chosen) > limit, dropped=messages.dropped)
+Messages = Annotated[MessageStore, Depends(messages_of)]
 
-    @router.get(
-        "/wait",
-        summary="Wait for a mail",
-        response_model=Mail,
-        responses={504: {"model": NoSuchMailProblem, "description": "None came in time."}},
-    )
-    async def wait(
-        wanted: Asked,
-        timeout: Annotated[  # noqa: ASYNC109 -- part of the HTTP API
-            float, Query(ge=0, le=_LONGEST_WAIT, description="Seconds.")
-        ] = 10.0,
-    ) -> Mail | JSONResponse:
-        """The first that matches, of those that came before and those that come within `timeout` seconds."""
-        try:
-            return Mail.whole(await messages.wait_for(wanted, timeout=timeout))
-        except NoSuchMail as error:
-            near = [Near.of(message, why_not=reason) for message, reason in error.near[-_NEAR:]]
-            told = [one.model_dump(mode="json", by_alias=True) for one in near]
-            return problem(504, "no_such_mail", str(error), near=told)
 
-    @router.get("/{id}", summary="One, with what is inside", responses=MISSING)
-    async def one(id: Id) -> Mail:
-        return Mail.whole(found(id))
+async def found(messages: Messages, id: Annotated[str, Path(description="The id of a message.")]) -> Captured:
+    """The message that a path names. Raises HTTPException (404)."""
+    if (message := messages.get(id)) is None:
+        raise HTTPException(404, f"no message {id}")
+    return message
 
-    @router.get(
-        "/{id}/raw",
-        summary="As it came",
-        responses={**MISSING, 200: {"content": {"message/rfc822": {"schema": {"type": "string"}}}}},
-        response_class=Response,
-    )
-    async def raw(id: Id) -> Response:
-        return Response(found(id).raw, media_type="message/rfc822")
 
-    @router.get("/{id}/links", summary="Its links", responses=MISSING)
-    async def links(
-        id: Id, match: Annotated[str, Query(description="Text to be found in a link's text or URL.")] = ""
-    ) -> Links:
-        """Those of the HTML first, in order."""
-        part = match.casefold()
-        fitting = [link for link in found(id).links if any(part in value.casefold() for value in link)]
-        return Links(data=[LinkTold.of(link) for link in fitting])
+Found = Annotated[Captured, Depends(found)]
 
-    @router.get("/{id}/codes", summary="Its one-time codes", responses=MISSING)
-    async def codes(id: Id) -> Codes:
-        """What may be one, the likeliest first: 4 to 8 digits, or capitals with digits."""
-        return Codes(data=list(found(id).codes))
+router = APIRouter(prefix="/api/messages", tags=["messages"], responses=REFUSALS)
 
-    @router.delete("", summary="Delete")
-    async def delete(wanted: Asked) -> Deleted:
-        """Deletes what matches; everything, without a filter."""
-        return Deleted(deleted=messages.delete(wanted))
 
-    @router.delete("/{id}", summary="Delete one", responses=MISSING)
-    async def delete_one(id: Id) -> Deleted:
-        one = found(id)
-        return Deleted(deleted=messages.delete(Filter(predicate=lambda message: message.id == one.id)))
+@router.get("", summary="List")
+async def listed(messages: Messages, wanted: Asked, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Mails:
+    """What matches, newest first; everything, without a filter."""
+    chosen = messages.find(wanted)[::-1]
+    data = [Summary.of(message) for message in chosen[:limit]]
+    return Mails(data=data, has_more=len(chosen) > limit, dropped=messages.dropped)
 
-    return router
+
+@router.get(
+    "/wait",
+    summary="Wait for a mail",
+    response_model=Mail,
+    responses={504: {"model": NoSuchMailProblem, "description": "None came in time."}},
+)
+async def wait(
+    messages: Messages,
+    wanted: Asked,
+    timeout: Annotated[  # noqa: ASYNC109 -- part of the HTTP API
+        float, Query(ge=0, le=_LONGEST_WAIT, description="Seconds.")
+    ] = 10.0,
+) -> Mail | JSONResponse:
+    """The first that matches, of those that came before and those that come within `timeout` seconds."""
+    try:
+        return Mail.whole(await messages.wait_for(wanted, timeout=timeout))
+    except NoSuchMail as error:
+        near = [Near.of(message, why_not=reason) for message, reason in error.near[-_NEAR:]]
+        told = [one.model_dump(mode="json", by_alias=True) for one in near]
+        return problem(504, "no_such_mail", str(error), near=told)
+
+
+@router.get("/{id}", summary="One, with what is inside", responses=MISSING)
+async def one(message: Found) -> Mail:
+    return Mail.whole(message)
+
+
+@router.get(
+    "/{id}/raw",
+    summary="As it came",
+    responses={**MISSING, 200: {"content": {"message/rfc822": {"schema": {"type": "string"}}}}},
+    response_class=Response,
+)
+async def raw(message: Found) -> Response:
+    return Response(message.raw, media_type="message/rfc822")
+
+
+@router.get("/{id}/links", summary="Its links", responses=MISSING)
+async def links(
+    message: Found, match: Annotated[str, Query(description="Text to be found in a link's text or URL.")] = ""
+) -> Links:
+    """Those of the HTML first, in order."""
+    part = match.casefold()
+    fitting = [link for link in message.links if any(part in value.casefold() for value in link)]
+    return Links(data=[LinkTold.of(link) for link in fitting])
+
+
+@router.get("/{id}/codes", summary="Its one-time codes", responses=MISSING)
+async def codes(message: Found) -> Codes:
+    """What may be one, the likeliest first: 4 to 8 digits, or capitals with digits."""
+    return Codes(data=list(message.codes))
+
+
+@router.delete("", summary="Delete")
+async def delete(messages: Messages, wanted: Asked) -> Deleted:
+    """Deletes what matches; everything, without a filter."""
+    return Deleted(deleted=messages.delete(wanted))
+
+
+@router.delete("/{id}", summary="Delete one", responses=MISSING)
+async def delete_one(messages: Messages, message: Found) -> Deleted:
+    return Deleted(deleted=messages.delete(Filter(predicate=lambda one: one.id == message.id)))

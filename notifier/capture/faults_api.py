@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
@@ -77,36 +77,42 @@ class _Script(Scripted):
                 return self.bounce(rcpt, times=times, **more)
 
 
-def faults_api(faults: FaultPlan) -> APIRouter:
-    """``/api/faults``: script, see and take back."""
-    router = APIRouter(prefix="/api/faults", tags=["faults"], responses=REFUSALS)
-    script = _Script(faults)
+async def faults_of(request: Request) -> FaultPlan:
+    """That of the server whose inbox is asked."""
+    faults: FaultPlan = request.app.state.faults
+    return faults
 
-    @router.post("", summary="Script a fault", status_code=201, response_model=FaultTold, responses=MALFORMED)
-    async def add(asked: FaultRequest) -> FaultTold | JSONResponse:
-        """What the server shall do wrong, at which stage, for whom (`rcpt`, `sender`) and how often (`times`, null for
-        ever). The first that fits a command happens, in the order in which they were added."""
-        try:
-            return FaultTold.of(script.add(asked))
-        except ValueError as error:
-            return problem(422, "impossible_fault", str(error), errors=[])
 
-    @router.get("", summary="List")
-    async def listed() -> Faults:
-        return Faults(data=[FaultTold.of(fault) for fault in faults])
+Plan = Annotated[FaultPlan, Depends(faults_of)]
+router = APIRouter(prefix="/api/faults", tags=["faults"], responses=REFUSALS)
 
-    @router.delete("", summary="Take all back")
-    async def clear() -> Deleted:
-        count = len(faults)
-        faults.clear()
-        return Deleted(deleted=count)
 
-    @router.delete("/{id}", summary="Take one back", responses=MISSING)
-    async def remove(id: Annotated[int, Path(description="The id of a fault.")]) -> Deleted:
-        for fault in faults:
-            if fault.id == id:
-                fault.remove()
-                return Deleted(deleted=1)
-        raise HTTPException(404, f"no fault {id}")
+@router.post("", summary="Script a fault", status_code=201, response_model=FaultTold, responses=MALFORMED)
+async def add(faults: Plan, asked: FaultRequest) -> FaultTold | JSONResponse:
+    """What the server shall do wrong, at which stage, for whom (`rcpt`, `sender`) and how often (`times`, null for
+    ever). The first that fits a command happens, in the order in which they were added."""
+    try:
+        return FaultTold.of(_Script(faults).add(asked))
+    except ValueError as error:
+        return problem(422, "impossible_fault", str(error), errors=[])
 
-    return router
+
+@router.get("", summary="List")
+async def listed(faults: Plan) -> Faults:
+    return Faults(data=[FaultTold.of(fault) for fault in faults])
+
+
+@router.delete("", summary="Take all back")
+async def clear(faults: Plan) -> Deleted:
+    count = len(faults)
+    faults.clear()
+    return Deleted(deleted=count)
+
+
+@router.delete("/{id}", summary="Take one back", responses=MISSING)
+async def remove(faults: Plan, id: Annotated[int, Path(description="The id of a fault.")]) -> Deleted:
+    for fault in faults:
+        if fault.id == id:
+            fault.remove()
+            return Deleted(deleted=1)
+    raise HTTPException(404, f"no fault {id}")

@@ -16,19 +16,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from notifier.capture.api import messages_api
+from notifier.capture import api, faults_api
+from notifier.capture import release as release_api
+from notifier.capture.api import Found, Messages
 from notifier.capture.description import describe
 from notifier.capture.faults import FaultPlan
-from notifier.capture.faults_api import faults_api
 from notifier.capture.message import Captured
 from notifier.capture.problems import http_problem, problem, validation_problem
-from notifier.capture.release import Release, release_api
+from notifier.capture.release import Release
 from notifier.capture.store import MessageStore
 
 Tab = Literal["html", "text", "source", "headers", "attachments"]
 TABS: tuple[Tab, ...] = ("html", "text", "source", "headers", "attachments")
 
 _FOLDER = Path(__file__).with_name("pages")
+_PAGES = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined)
 _SHOWN = 200  # messages in the list
 _STREAM_LIFE = 15.0  # seconds; the browser connects again by itself, and a server that drains never waits longer
 _PAGE_POLICY = (
@@ -52,23 +54,17 @@ def inbox_app(
     """The inbox of `messages`. With `faults`, ``/api/faults`` scripts them; with `release`, mail can be let go. `links`
     are other pages of the same server, by name."""
     app = FastAPI(title="notifier inbox", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.messages, app.state.faults, app.state.release, app.state.links = messages, faults, release, links
     app.add_exception_handler(HTTPException, http_problem)
     app.add_exception_handler(RequestValidationError, validation_problem)
     app.middleware("http")(_guarded)
-    app.include_router(messages_api(messages))
+    app.include_router(api.router)
     if faults is not None:
-        app.include_router(faults_api(faults))
+        app.include_router(faults_api.router)
     if release is not None:
-        app.include_router(release_api(messages, release))
+        app.include_router(release_api.router)
     app.mount("/static", StaticFiles(directory=_FOLDER / "static"))
-    pages = APIRouter(include_in_schema=False)
-    _add_pages(pages, messages, links)
-    app.include_router(pages)
-
-    @app.get("/api/openapi.json", include_in_schema=False)
-    async def openapi(request: Request) -> JSONResponse:
-        return JSONResponse(describe(app, request.scope.get("root_path", "")))
-
+    app.include_router(_router)
     return app
 
 
@@ -104,61 +100,65 @@ async def _guarded(request: Request, call_next: Callable[[Request], Awaitable[Re
     return response
 
 
-def _add_pages(app: APIRouter, messages: MessageStore, links: Mapping[str, str]) -> None:
-    pages = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined)
+_router = APIRouter(include_in_schema=False)
 
-    def page(name: str, request: Request, **data: object) -> HTMLResponse:
-        base = request.scope.get("root_path", "")
-        return HTMLResponse(pages.get_template(name).render(base=base, links=links, **data))
 
-    def found(id: str) -> Captured:
-        if (message := messages.get(id)) is None:
-            raise HTTPException(404, f"no message {id}")
-        return message
+def _page(name: str, request: Request, **data: object) -> HTMLResponse:
+    base, links = request.scope.get("root_path", ""), request.app.state.links
+    return HTMLResponse(_PAGES.get_template(name).render(base=base, links=links, **data))
 
-    def newest() -> dict[str, object]:
-        return {
-            "messages": messages.snapshot()[: -_SHOWN - 1 : -1],
-            "total": len(messages),
-            "dropped": messages.dropped,
-        }
 
-    @app.get("/")
-    async def inbox(request: Request) -> HTMLResponse:
-        return page("inbox.html", request, **newest())
+def _newest(messages: MessageStore) -> dict[str, object]:
+    return {"messages": messages.snapshot()[: -_SHOWN - 1 : -1], "total": len(messages), "dropped": messages.dropped}
 
-    @app.get("/list")
-    async def listed(request: Request) -> HTMLResponse:
-        """The list alone, which the page puts in place of its own when something came."""
-        return page("list.html", request, **newest())
 
-    @app.get("/events")
-    async def events() -> StreamingResponse:
-        return StreamingResponse(_changes(messages), media_type="text/event-stream")
+@_router.get("/")
+async def inbox(request: Request, messages: Messages) -> HTMLResponse:
+    return _page("inbox.html", request, **_newest(messages))
 
-    @app.post("/delete")
-    async def delete(request: Request) -> RedirectResponse:
-        messages.clear()
-        return RedirectResponse(request.scope.get("root_path", "") + "/", 303)
 
-    @app.get("/messages/{id}")
-    async def message(request: Request, id: str, tab: Tab | None = None) -> HTMLResponse:
-        shown = found(id)
-        return page("message.html", request, message=shown, tabs=TABS, tab=tab or ("html" if shown.html else "text"))
+@_router.get("/list")
+async def listed(request: Request, messages: Messages) -> HTMLResponse:
+    """The list alone, which the page puts in place of its own when something came."""
+    return _page("list.html", request, **_newest(messages))
 
-    @app.get("/messages/{id}/html")
-    async def html(id: str) -> HTMLResponse:
-        return HTMLResponse(framed(found(id)), headers={"Content-Security-Policy": _MAIL_POLICY})
 
-    @app.get("/messages/{id}/attachments/{number}")
-    async def attachment(id: str, number: int) -> Response:
-        """As a download of no type that a browser would show."""
-        attachments = found(id).attachments
-        if not 0 <= number < len(attachments):
-            raise HTTPException(404, f"no attachment {number}")
-        name = quote(attachments[number].filename, safe="")
-        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
-        return Response(attachments[number].content, media_type="application/octet-stream", headers=headers)
+@_router.get("/events")
+async def events(messages: Messages) -> StreamingResponse:
+    return StreamingResponse(_changes(messages), media_type="text/event-stream")
+
+
+@_router.post("/delete")
+async def delete(request: Request, messages: Messages) -> RedirectResponse:
+    messages.clear()
+    return RedirectResponse(request.scope.get("root_path", "") + "/", 303)
+
+
+@_router.get("/messages/{id}")
+async def one(request: Request, message: Found, tab: Tab | None = None) -> HTMLResponse:
+    shown = tab or ("html" if message.html else "text")
+    return _page("message.html", request, message=message, tabs=TABS, tab=shown)
+
+
+@_router.get("/messages/{id}/html")
+async def html(message: Found) -> HTMLResponse:
+    return HTMLResponse(framed(message), headers={"Content-Security-Policy": _MAIL_POLICY})
+
+
+@_router.get("/messages/{id}/attachments/{number}")
+async def attachment(message: Found, number: int) -> Response:
+    """As a download of no type that a browser would show."""
+    attachments = message.attachments
+    if not 0 <= number < len(attachments):
+        raise HTTPException(404, f"no attachment {number}")
+    name = quote(attachments[number].filename, safe="")
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+    return Response(attachments[number].content, media_type="application/octet-stream", headers=headers)
+
+
+@_router.get("/api/openapi.json")
+async def openapi(request: Request) -> JSONResponse:
+    return JSONResponse(describe(request.app, request.scope.get("root_path", "")))
 
 
 async def _changes(messages: MessageStore) -> AsyncIterator[str]:

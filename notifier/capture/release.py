@@ -3,16 +3,14 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
 
 from notifier.capture.answers import Released
-from notifier.capture.api import MALFORMED, MISSING, REFUSALS, Id
+from notifier.capture.api import MALFORMED, MISSING, REFUSALS, Found
 from notifier.capture.message import Captured
 from notifier.capture.problems import Problem, problem
-from notifier.capture.store import MessageStore
 
 
 class NoRelease(Exception):
@@ -35,28 +33,30 @@ class ReleaseRequest(BaseModel):
     to: Annotated[list[str], Field(min_length=1, max_length=50)]
 
 
-def release_api(messages: MessageStore, release: Release) -> APIRouter:
-    """``/api/messages/{id}/release``."""
-    router = APIRouter(prefix="/api/messages", tags=["messages"], responses=REFUSALS)
+async def release_of(request: Request) -> Release:
+    """Who sends for the inbox that is asked."""
+    release: Release = request.app.state.release
+    return release
 
-    @router.post(
-        "/{id}/release",
-        summary="Send it to a real relay",
-        response_model=Released,
-        responses={
-            **MALFORMED,
-            **MISSING,
-            409: {"model": Problem, "description": "No relay is named, or it may not be used."},
-            502: {"model": Problem, "description": "The relay cannot be used; nothing was sent."},
-        },
-    )
-    async def let_go(id: Id, asked: ReleaseRequest) -> Released | JSONResponse:
-        """As it came, by the relay of MAIL_SERVER and its like, to the addresses of `to` and to nobody else."""
-        if (message := messages.get(id)) is None:
-            raise HTTPException(404, f"no message {id}")
-        try:
-            return await release(message, asked.to)
-        except NoRelease as error:
-            return problem(error.status, "no_relay" if error.status == 409 else "relay_trouble", str(error))
 
-    return router
+Sender = Annotated[Release, Depends(release_of)]
+router = APIRouter(prefix="/api/messages", tags=["messages"], responses=REFUSALS)
+
+
+@router.post(
+    "/{id}/release",
+    summary="Send it to a real relay",
+    response_model=Released,
+    responses={
+        **MALFORMED,
+        **MISSING,
+        409: {"model": Problem, "description": "No relay is named, or it may not be used."},
+        502: {"model": Problem, "description": "The relay cannot be used; nothing was sent."},
+    },
+)
+async def let_go(release: Sender, message: Found, asked: ReleaseRequest) -> Released | JSONResponse:
+    """As it came, by the relay of MAIL_SERVER and its like, to the addresses of `to` and to nobody else."""
+    try:
+        return await release(message, asked.to)
+    except NoRelease as error:
+        return problem(error.status, "no_relay" if error.status == 409 else "relay_trouble", str(error))
