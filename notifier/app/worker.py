@@ -65,6 +65,7 @@ class Worker:
             telemetry,
             period=min(5.0, settings.lease / 4),
             idempotency_ttl=settings.idempotency_ttl,
+            renew=self.dispatcher.renew,
             webhooks_kept=settings.webhooks_keep,
             wake=self.dispatcher.wake,
         )

@@ -102,7 +102,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Claims and sends until `drain`; then lets what is in flight finish, for as long as the grace allows."""
-        renewal = asyncio.create_task(self._renew(), name="lease-renewal")
+        renewal = asyncio.create_task(self._keep(), name="lease-renewal")
         try:
             while await self._relay_ready():
                 try:
@@ -212,30 +212,33 @@ class Dispatcher:
             async with asyncio.timeout(most):
                 await self._wake.wait()
 
-    async def _renew(self) -> None:
-        """Renews the leases of what is in flight, three times in the life of a lease; after the database was away, as
-        soon as it is back: the janitors wait for that before they call anybody lost."""
+    async def renew(self) -> None:
+        """Renews the leases of what is in flight. Raises Unavailable."""
+        held = {lease.token: lease for lease in self._leases.values()}
+        if not held:
+            return
+        started = self._bench.monotonic()
+        standing = await self._bench.queue.extend(list(held), self._lease)
+        for (id_, _), lease in held.items():
+            if id_ in standing:
+                lease.deadline = started + self._lease
+
+    async def _keep(self) -> None:
+        """Renews leases three times in the life of one; after the database was away, as soon as it is back: the
+        janitors wait for that before they call anybody lost."""
         pause = self._lease / 3
         while True:
             await asyncio.sleep(pause)
-            held = {lease.token: lease for lease in self._leases.values()}
-            if not held:
-                continue
-            started = self._bench.monotonic()
             try:
-                standing = await self._bench.queue.extend(list(held), self._lease)
+                await self.renew()
             except Unavailable as error:
                 self._bench.journal.storeless("lease renewal", error)
                 pause = min(RENEW_AGAIN, self._lease / 3)
-                continue
             except Exception as error:  # noqa: BLE001 - whatever it is, what is being sent needs its leases
                 self._bench.journal.crashed("lease renewal", error)
                 pause = min(RENEW_AGAIN, self._lease / 3)
-                continue
-            pause = self._lease / 3
-            for (id_, _), lease in held.items():
-                if id_ in standing:
-                    lease.deadline = started + self._lease
+            else:
+                pause = self._lease / 3
 
     async def _finish_in_flight(self) -> None:
         """Waits for attempts to end, then cuts off those still sending; what has an outcome gets to record it."""

@@ -1,14 +1,17 @@
 """What has to be done now and then: leases that ran out, mail whose time is over, idempotency keys past their life."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from notifier.delivery.ports import Chores, Journal
 from notifier.domain.errors import Unavailable
 
 
 class Janitor:
-    """Looks round every `period` seconds. Any number of processes may: rows are locked, and skipped when locked."""
+    """Looks round every `period` seconds. Any number of processes may: rows are locked, and skipped when locked.
+
+    `renew` renews the leases of what this process sends itself.
+    """
 
     def __init__(
         self,
@@ -17,6 +20,7 @@ class Janitor:
         *,
         period: float,
         idempotency_ttl: float,
+        renew: Callable[[], Awaitable[None]],
         webhooks_kept: float = 30 * 86400.0,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
@@ -24,6 +28,7 @@ class Janitor:
         self._journal = journal
         self._period = period
         self._ttl = idempotency_ttl
+        self._renew = renew
         self._webhooks_kept = webhooks_kept
         self._wake = wake
 
@@ -46,7 +51,9 @@ class Janitor:
             await asyncio.sleep(pause)
 
     async def reclaim(self) -> None:
-        """Takes up what lost workers left."""
+        """Takes up what lost workers left. What we send ourselves is not lost, however late its lease: after a full
+        disk or a machine that slept we may be the first to look."""
+        await self._renew()
         if reclaimed := await self._store.reclaim():
             self._journal.chore("reclaimed", reclaimed)
             self._wake()

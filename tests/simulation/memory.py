@@ -62,16 +62,24 @@ def _pristine() -> sqlite3.Connection:
 class MemoryDatabase:
     """A `Database` for simulations: a transaction is one step, and there is an await before it and one behind it.
 
-    `clock` gives seconds, `away` whether the database cannot be reached. `committed` is called after each commit.
+    `clock` gives seconds, `away` whether the database cannot be reached, `full` whether it takes no change.
+    `committed` is called after each commit.
     """
 
-    def __init__(self, clock: Callable[[], float], away: Callable[[], bool], committed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        away: Callable[[], bool],
+        full: Callable[[], bool],
+        committed: Callable[[], None],
+    ) -> None:
         pristine = _pristine()
         self.raw: sqlite3.Connection = _engine().raw_connection().driver_connection  # type: ignore[assignment]
         pristine.backup(self.raw)
         self._connection = _engine().connect()
         self._clock = clock
         self._away = away
+        self._full = full
         self._committed = committed
 
     def run(self, work: Callable[[Tx], T]) -> T:
@@ -81,11 +89,21 @@ class MemoryDatabase:
         self._committed()
         return result
 
+    def _without_change(self, work: Callable[[Tx], T]) -> Callable[[Tx], T]:
+        def look(tx: Tx) -> T:
+            before = self.raw.total_changes
+            result = work(tx)
+            if self.raw.total_changes != before:
+                raise Unavailable("the simulated disk is full", retry_after=10.0)
+            return result
+
+        return look
+
     async def write(self, work: Callable[[Tx], T], patience: float = PATIENCE) -> T:  # noqa: ARG002 - nobody is in the way
         await asyncio.sleep(0)
         if self._away():
             raise Unavailable("the simulated database is away", retry_after=1.0)
-        result = self.run(work)
+        result = self.run(self._without_change(work) if self._full() else work)
         await asyncio.sleep(0)  # who dies here has committed, and never heard of it
         return result
 

@@ -37,6 +37,7 @@ class Weather:
     outages: tuple[tuple[float, float], ...] = ()  # nothing listens
     lockouts: tuple[tuple[float, float], ...] = ()  # AUTH says 535
     storeless: tuple[tuple[float, float], ...] = ()  # the database is away
+    full: tuple[tuple[float, float], ...] = ()  # the database's disk is full: it can be read, and takes no change
     greylisting: float = 0.0  # 451 to a recipient until so long after its first RCPT
     deaf: bool = False  # 451 to everybody, for ever
     deferring: float = 0.0
@@ -53,6 +54,9 @@ class Weather:
 
     def is_storeless(self, now: float) -> bool:
         return any(start <= now < end for start, end in self.storeless)
+
+    def is_full(self, now: float) -> bool:
+        return any(start <= now < end for start, end in self.full)
 
 
 @dataclass

@@ -92,6 +92,14 @@ def test_a_database_that_is_away_for_longer_than_a_lease_doubles_nothing(start: 
     assert (report.statuses, report.second_copies) == ({"sent": 3}, 0)
 
 
+@pytest.mark.parametrize("start", [0.1 * step for step in range(1, 10)])
+def test_a_disk_that_is_full_for_longer_than_a_lease_doubles_nothing(start: float) -> None:
+    weather = Weather(full=((start, 198.1),))  # the janitor is there first: at 198.25
+    report = World(Plan("full", weather, SMALL, idle=15.25), seed=1).run()
+    assert not report.wrong
+    assert (report.statuses, report.second_copies) == ({"sent": 3}, 0)
+
+
 # ---- a simulation that finds nothing has to show that it could
 
 
@@ -130,7 +138,7 @@ def test_it_finds_mail_that_is_given_up_too_early() -> None:
 def test_it_finds_a_dispatcher_that_never_renews_its_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     async def never(_self: Dispatcher) -> None: ...
 
-    monkeypatch.setattr(Dispatcher, "_renew", never)
+    monkeypatch.setattr(Dispatcher, "renew", never)
     plan = Plan("mute", Weather(mute=1.0), (Mail(0),), embedded=False, idle=15.0)
     assert any("lost its lease" in sentence for sentence in World(plan, 1).run().wrong)
 

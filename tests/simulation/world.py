@@ -102,12 +102,15 @@ class World:
         self._allowed: Counter[str] = Counter()  # copies that a worker paused in mid-body may send, by address
         self._workers = 0
         self._buried: list[VirtualLoop] = []
-        self.database = MemoryDatabase(lambda: self.loop.now, self._is_storeless, self._committed)
+        self.database = MemoryDatabase(lambda: self.loop.now, self._is_storeless, self._is_full, self._committed)
         self.store = Store(self.database)
         self.sky = self._sky()
 
     def _is_storeless(self) -> bool:
         return self.plan.weather.is_storeless(self.loop.now)
+
+    def _is_full(self) -> bool:
+        return self.plan.weather.is_full(self.loop.now)
 
     def _sky(self) -> Sky:
         return Sky(self.plan.weather, self.ledger, self.rng, lambda: self.loop.now, self._ids)
@@ -185,7 +188,14 @@ class World:
             rng=self.rng,
         )
         dispatcher = Dispatcher(bench, self.sky, clock, lease=self.plan.lease, grace=25.0, poll=self.plan.idle)
-        janitor = Janitor(store, self, period=self.plan.idle, idempotency_ttl=7 * 86400.0, wake=dispatcher.wake)
+        janitor = Janitor(
+            store,
+            self,
+            period=self.plan.idle,
+            idempotency_ttl=7 * 86400.0,
+            renew=dispatcher.renew,
+            wake=dispatcher.wake,
+        )
         sending, tidying = asyncio.create_task(dispatcher.run()), asyncio.create_task(janitor.run())
         self._committed()
         with suppress(TimeoutError):
