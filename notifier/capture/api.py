@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
@@ -16,6 +17,7 @@ from notifier.capture.store import MessageStore, NoSuchMail
 
 _LONGEST_WAIT = 120.0  # seconds
 _NEAR = 20
+_ASKED = frozenset({"to", "subject", "notification", "reference", "template", "after", "limit", "timeout"})
 _SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")  # re.escape would clutter what is told of a wait in vain
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -26,6 +28,7 @@ MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description
 
 
 async def asked_for(
+    request: Request,
     to: Annotated[str | None, Query(description="An address of the envelope, of To or of Cc.")] = None,
     subject: Annotated[str | None, Query(description="Text to be found in the subject, no matter the case.")] = None,
     notification: Annotated[str | None, Query(description="The id of a notification of notifier's.")] = None,
@@ -33,7 +36,12 @@ async def asked_for(
     template: Annotated[str | None, Query(description="The template that it was rendered from.")] = None,
     after: Annotated[str | None, Query(description="A time (RFC 3339) or the id of a message: later ones.")] = None,
 ) -> Filter:
-    """The filter of a query string. Its `subject` is no regular expression: one from outside could run for ever."""
+    """The filter of a query string. Its `subject` is no regular expression: one from outside could run for ever.
+    Other words are refused: a filter that is misspelt would fit everything, and delete it."""
+    if unknown := [name for name in request.query_params if name not in _ASKED]:
+        message = "no such parameter; a filter is one of to, subject, notification, reference, template and after"
+        faults = [{"type": "extra_forbidden", "loc": ("query", name), "msg": message} for name in unknown]
+        raise RequestValidationError(faults)
     return Filter(
         to=to,
         subject=None if subject is None else re.compile(_SPECIAL.sub(r"\\\g<0>", subject), re.IGNORECASE),

@@ -122,6 +122,16 @@ def test_a_wait_in_vain_tells_what_came_and_why_it_did_not_match(capture: Runnin
     assert "no mail matched to=near@x.test, subject=reset within 0 s" in told["detail"]
 
 
+def test_a_filter_that_is_misspelt_finds_and_deletes_nothing(capture: Running) -> None:
+    capture.mail("kept@x.test")
+    kept = capture.wait(to="kept@x.test")
+    for method, path in (("GET", WAIT), ("DELETE", "/inbox/api/messages"), ("GET", "/inbox/api/messages")):
+        answer = capture.http.request(method, path, params={"rcpt": "a@x.test", "to": "kept@x.test"})
+        assert answer.status_code == 422
+        assert [one["field"] for one in answer.json()["errors"]] == ["rcpt"]
+    assert capture.wait(to="kept@x.test", timeout=0)["id"] == kept["id"]
+
+
 def test_a_mail_is_read_whole_or_in_part(capture: Running) -> None:
     capture.mail("read@x.test", text="Go to https://x.test/reset?t=1, or type 482913.")
     id_ = capture.wait(to="read@x.test")["id"]
