@@ -3,18 +3,23 @@
 import asyncio
 import contextlib
 import gc
+import json
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from notifier.domain.errors import ConfigurationError
+from notifier.web.problems import MEDIA_TYPE, problem_body, title_of
 
 _HANDLERS = (signal.SIGTERM, signal.SIGINT)
 _LAST_REQUESTS = 5
 """Seconds that requests under way get to be answered."""
+_LONGEST_HEAD = 64 * 1024
+"""Octets; a piece that the system hands over at once (256 KB) is taken whole."""
 
 
 def bind(host: str, port: int, *, or_any: bool = False, option: str = "--port") -> socket.socket:
@@ -41,6 +46,41 @@ def url_of(listening: socket.socket) -> str:
     """Where a browser finds what listens there."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class LimitedHttp(HttpToolsProtocol):
+    """httptools takes a request's head of any length, and keeps it: so there is a limit for what comes and is neither
+    a part of a body nor the end of a head. What is no HTTP is answered with a problem, as everything else."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._unused = 0
+
+    def data_received(self, data: bytes) -> None:
+        self._unused += len(data)
+        super().data_received(data)
+        if self._unused > _LONGEST_HEAD and not self.transport.is_closing():
+            self._refuse(431, f"a request has at most {_LONGEST_HEAD} octets before its body")
+
+    def on_headers_complete(self) -> None:
+        self._unused = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._unused = 0
+        super().on_body(body)
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, msg)
+
+    def _refuse(self, status: int, detail: str) -> None:
+        body = json.dumps(problem_body(status, detail)).encode()
+        head = (
+            f"HTTP/1.1 {status} {title_of(status)}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"
+            "connection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -73,7 +113,7 @@ async def listen(
     second signal ends the wait for them."""
     config = uvicorn.Config(
         application,
-        http="httptools",
+        http=LimitedHttp,
         ws="none",
         lifespan="off",
         log_config=None,

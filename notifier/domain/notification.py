@@ -63,12 +63,14 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that goes with the mail. With a `content_id` it is an inline part (RFC 2392)."""
+    """A file that goes with the mail. With a `content_id` it is an inline part (RFC 2392). `hash` is the SHA-256 of its
+    content (hex), where it is known."""
 
     filename: str
     content_type: str
     content: bytes
     content_id: str | None = None
+    hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

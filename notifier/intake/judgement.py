@@ -215,7 +215,7 @@ def _stored_once(request: Request) -> tuple[Mapping[str, bytes], tuple[Attachmen
     files: dict[str, bytes] = {}
     refs = []
     for one in request.attachments:
-        digest = hashlib.sha256(one.content).hexdigest()
+        digest = one.hash or hashlib.sha256(one.content).hexdigest()
         files[digest] = one.content
         refs.append(AttachmentRef(one.filename, one.content_type, one.content_id, digest))
     return files, tuple(refs)

@@ -18,6 +18,8 @@ from notifier.mail.words import objection
 
 LONGEST_NAME = 256
 """Characters of a display name."""
+_LONGEST = 2000
+"""Characters of an address with its name, all of it in escapes. What is longer is not looked at: that takes seconds."""
 LONGEST_LOCAL_PART = 64
 """Octets (RFC 5321 4.5.3.1.1)."""
 
@@ -54,6 +56,7 @@ def parse_address(text: str) -> Address:
     """
     if _PLAIN.fullmatch(text):
         return Address(check_email(text))
+    _check_length(text)
     if complaint := objection(text):
         raise AddressError(f"The address {complaint}.")
     text = text.strip(" ")
@@ -91,6 +94,7 @@ def check_email(email: str) -> str:
 
 def _checked(email: str) -> str:
     """`check_email` for what is not plain."""
+    _check_length(email)
     if complaint := objection(email):
         raise AddressError(f"The address {complaint}.")
     if not email.strip():
@@ -113,6 +117,11 @@ def _checked(email: str) -> str:
     if domain.rpartition(".")[2].isdecimal():
         raise AddressError(_NO_HOST)
     return f"{local}@{domain}"
+
+
+def _check_length(text: str) -> None:
+    if len(text) > _LONGEST:
+        raise AddressError(f"The address is longer than {_LONGEST} characters.")
 
 
 def _suspicious(local: str) -> str | None:

@@ -43,7 +43,7 @@ LONGEST_FILE_NAME = 255
 _LINE = 76
 """Columns of base64 (RFC 2045 6.8)."""
 
-_MESSAGE_ID = re.compile(r"<[!-;=?A-~]{1,200}@[!-;=?A-~]{1,200}>")
+_MESSAGE_ID = re.compile(r"<[!-;=?A-~]{1,200}@[!-;=?A-~]{1,255}>")
 _CONTENT_ID = re.compile(r"[!-;=?-~]{1,200}")
 _TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~{}-]+"  # noqa: S105 (the token of RFC 2045 5.1)
 _CONTENT_TYPE = re.compile(

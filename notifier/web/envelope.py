@@ -1,19 +1,23 @@
 """What every request and answer pass through: plain ASGI, a few microseconds each."""
 
+import asyncio
 import logging
 import re
+from contextlib import suppress
 from random import getrandbits
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from notifier.web.problems import problem
 
 log = logging.getLogger(__name__)
 
+_LINGER_SECONDS: Final = 5.0
+_LINGER_OCTETS: Final = 64 * 1024 * 1024
 _SANE_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
@@ -33,6 +37,8 @@ class Envelope:
         answer_headers: dict[str, str] = {"x-request-id": request_id, "x-content-type-options": "nosniff"}
         scope["answer_headers"] = answer_headers
         started = False
+        if scope["method"] == "HEAD":  # to be had wherever GET is (RFC 9110 9.3.2); the server leaves out the body
+            scope = {**scope, "method": "GET"}
 
         async def send_with_headers(message: Message) -> None:
             nonlocal started
@@ -45,6 +51,8 @@ class Envelope:
 
         try:
             await self._app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            log.info("the caller left before the request was read", extra={"request_id": request_id})
         except Exception:  # a defect of ours: it is logged with its id, and the caller is told the id
             log.exception("request failed", extra={"request_id": request_id, "path": scope["path"]})
             if started:
@@ -66,7 +74,11 @@ def _new_id() -> str:
 
 
 class BodyLimit:
-    """Cuts requests whose body is larger than `limit` octets: by what they say, and by what they send."""
+    """Cuts requests whose body is larger than `limit` octets: by what they say, and by what they send.
+
+    A connection that is closed on octets which nobody has read is reset, and a reset takes the answer with it (RFC 9112
+    9.6). So what still comes is read and thrown away for a while before the answer ends and the connection with it.
+    """
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self._app = app
@@ -79,19 +91,47 @@ class BodyLimit:
         for name, value in scope["headers"]:
             if name == b"content-length" and value.isdigit() and int(value[:20]) > self._limit:
                 response = problem(Request(scope), 413, self._complaint(), headers={"connection": "close"})
-                await response(scope, receive, send)
+                await response(scope, receive, _lingering(receive, send))
                 return
         taken = 0
+        answer = send
 
         async def receive_within_limit() -> Message:
-            nonlocal taken
+            nonlocal taken, answer
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > self._limit:
+                if message.get("more_body"):
+                    answer = _lingering(receive, send)
                 raise HTTPException(413, self._complaint(), headers={"connection": "close"})
             return message
 
-        await self._app(scope, receive_within_limit, send)
+        async def send_answer(message: Message) -> None:
+            await answer(message)
+
+        await self._app(scope, receive_within_limit, send_answer)
 
     def _complaint(self) -> str:
         return f"a request has at most {self._limit} octets"
+
+
+def _lingering(receive: Receive, send: Send) -> Send:
+    """`send` that gives the whole answer at once and ends it when the caller has, or has had enough of our time."""
+
+    async def send_and_read_on(message: Message) -> None:
+        if message["type"] != "http.response.body" or message.get("more_body"):
+            await send(message)
+            return
+        await send({**message, "more_body": True})
+        await _read_on(receive)
+        await send({"type": "http.response.body"})
+
+    return send_and_read_on
+
+
+async def _read_on(receive: Receive) -> None:
+    ignored = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_SECONDS):
+            while ignored < _LINGER_OCTETS and (message := await receive()).get("more_body"):
+                ignored += len(message["body"])

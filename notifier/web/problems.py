@@ -2,6 +2,7 @@
 
 import http
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -16,6 +17,8 @@ from notifier.domain.errors import Fault, Refused, TooMany, Unavailable, summary
 from notifier.web.wire.faults import faults_of
 
 MEDIA_TYPE = "application/problem+json"
+_MOST_FAULTS = 1000
+"""Faults in one answer; `detail` says how many there are."""
 _CODES = {
     400: "bad_request",
     401: "unauthenticated",
@@ -24,6 +27,7 @@ _CODES = {
     405: "method_not_allowed",
     413: "too_large",
     415: "unsupported_media_type",
+    431: "headers_too_large",
     500: "internal_error",
     503: "unavailable",
 }
@@ -46,6 +50,7 @@ def problem_body(
     request_id: str = "",
 ) -> dict[str, Any]:
     """The members of RFC 9457 and ours: `code` is stable, `errors` names every fault."""
+    named = islice(faults, _MOST_FAULTS)
     return {
         "type": "about:blank",
         "title": title_of(status),
@@ -53,7 +58,7 @@ def problem_body(
         "detail": detail,
         "code": code or _CODES.get(status, "error"),
         "request_id": request_id,
-        "errors": [{"field": fault.field, "code": fault.code, "message": fault.message} for fault in faults],
+        "errors": [{"field": fault.field, "code": fault.code, "message": fault.message} for fault in named],
     }
 
 

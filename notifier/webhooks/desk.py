@@ -30,7 +30,7 @@ class Desk:
             return f"is not a URL: {error}"
         if parsed.scheme != "https" and not (self._allow_http and parsed.scheme == "http"):
             return "must start with https://"
-        if not parsed.host or port == 0:
+        if not parsed.host or (port is not None and not 0 < port < 65536):
             return "names no server"
         if parsed.userinfo or parsed.fragment:
             return "must have no user, no password and no #"

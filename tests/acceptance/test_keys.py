@@ -116,6 +116,15 @@ async def test_a_test_key_walks_through_the_statuses_and_sends_nothing(house: Ho
     assert not house.capture.messages
 
 
+async def test_nobody_retries_what_goes_further_than_the_own_key(house: House) -> None:
+    taken = await house.send(to="bounced@simulator.notifier")
+    for mode in ("team", "test"):
+        _, client = await house.key(mode=mode)
+        async with client:
+            answer = await client.post(f"{taken['url']}/retry")
+            assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
 async def test_staging_never_mails_real_people(make_house: MakeHouse) -> None:
     house = await make_house(NOTIFIER_REDIRECT_ALL_TO="staging@example.com")
     taken = await house.send(cc="boss@example.com", bcc="secret@example.com")

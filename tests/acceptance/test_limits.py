@@ -1,7 +1,11 @@
 """Limits, and the shape of every refusal."""
 
 import asyncio
+import logging
+import logging.handlers
 import resource
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -97,6 +101,63 @@ async def test_an_upload_without_end_is_cut_at_the_limit(make_house: MakeHouse) 
     writer.close()
     assert sent < 64 * 1024 * 1024
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024, "kilobytes"
+
+
+@pytest.mark.parametrize("declared", [True, False])
+async def test_who_sends_too_much_reads_why(make_house: MakeHouse, declared: bool) -> None:
+    house = await make_house(NOTIFIER_MAX_BODY=65536)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(200):
+            yield b" " * 65536
+
+    headers = {"content-type": "application/json", **({"content-length": str(200 * 65536)} if declared else {})}
+    answer = await house.http.post("/v1/notifications", content=pieces(), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+async def test_a_head_without_end_is_cut(house: House) -> None:
+    reader, writer = await asyncio.open_connection(*house.url.removeprefix("http://").split(":"))
+    writer.write(b"GET /livez HTTP/1.1\r\nhost: notifier\r\nx-long: ")
+    answered = asyncio.create_task(reader.readuntil(b"}"))
+    with suppress(ConnectionError):
+        while not answered.done():
+            writer.write(b"x" * 0x10000)
+            await writer.drain()
+            await asyncio.sleep(0)
+    writer.close()
+    assert (await answered).startswith(b"HTTP/1.1 431")
+    assert (await house.http.get("/livez", headers={"x-long": "x" * 60_000})).status_code == 200
+
+
+async def test_who_leaves_in_the_middle_is_no_defect_of_ours(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("notifier.web.envelope")
+    said: asyncio.Queue[logging.LogRecord] = asyncio.Queue()
+    ear = logging.handlers.QueueHandler(said)
+    caplog.set_level("INFO", logger.name)
+    logger.addHandler(ear)
+    _, writer = await asyncio.open_connection(*house.url.removeprefix("http://").split(":"))
+    head = f"authorization: {house.http.headers['authorization']}\r\ncontent-type: application/json\r\n"
+    writer.write(f"POST /v1/notifications HTTP/1.1\r\nhost: n\r\n{head}content-length: 9\r\n\r\n{{".encode())
+    await writer.drain()
+    writer.close()
+    record = await asyncio.wait_for(said.get(), 20)
+    logger.removeHandler(ear)
+    assert (record.levelname, record.getMessage()) == ("INFO", "the caller left before the request was read")
+
+
+async def test_head_is_had_where_get_is(house: House) -> None:
+    for path in ("/livez", "/readyz", "/metrics", "/v1/notifications"):
+        answer = await house.http.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+    assert (await house.http.head("/v1/notifications/1/cancel")).status_code == 405
+
+
+async def test_an_answer_names_a_thousand_faults_and_says_how_many_there_are(house: House) -> None:
+    items = [{"to": "nobody", "reference": ""}] * 600
+    answer = await house.http.post("/v1/notifications/batch", json={"notifications": items})
+    assert len(answer.json()["errors"]) == 1000
+    assert answer.json()["detail"].startswith("1800 faults")
 
 
 async def test_past_the_backlog_nothing_more_is_taken(make_house: MakeHouse) -> None:

@@ -116,6 +116,12 @@ async def test_the_message_can_be_read_as_json_and_as_it_goes_over_the_wire(hous
     assert with_content["content"]["text"].startswith("Dear Zoë, your code is 42.")
 
 
+async def test_the_longest_sender_may_write(house: House) -> None:
+    label = "d" * 61
+    taken = await house.send(**{"from": f"a@{label}.{label}.{label}.{label}.test"})
+    assert (await house.final(taken["id"]))["status"] == "sent"
+
+
 async def test_defaults_come_from_the_template(house: House) -> None:
     taken = await house.send(template="careful", data={"name": "Zoë"})
     assert taken["priority"] == "high"
@@ -239,6 +245,8 @@ async def test_an_unknown_template_is_named_and_the_known_ones_are_told(house: H
         ("data", {"data": {"name": "n", "code": "x" * 300_000}}),
         ("metadata.k", {"metadata": {"k": 1}}),
         ("priority", {"priority": "urgent"}),
+        ("timezone", {"timezone": "localtime"}),
+        ("timezone", {"timezone": "right/UTC"}),
         ("locale", {"locale": "not a locale"}),
     ],
 )

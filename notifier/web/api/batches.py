@@ -85,12 +85,14 @@ async def _answer(
     return {"batch": receipt.batch, "data": data}
 
 
+_MOST_FAULTS = 100
+"""Of one item among a thousand; its `detail` says how many there are."""
 _FORGOTTEN = Refusal((), detail="this item was refused when the batch was taken")
 
 
 def _problem(refusal: Refusal, request_id: str) -> dict[str, Any]:
     detail = refusal.detail or (summary(refusal.faults) if refusal.faults else "")
-    return problem_body(422, detail, code=refusal.code, faults=refusal.faults, request_id=request_id)
+    return problem_body(422, detail, code=refusal.code, faults=refusal.faults[:_MOST_FAULTS], request_id=request_id)
 
 
 @router.get("/v1/batches/{id}", operation_id="get_batch")

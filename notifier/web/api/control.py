@@ -1,12 +1,13 @@
 """/v1/notifications/{id}/...: what may still be done about one."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from notifier.domain.errors import Refused
-from notifier.domain.notification import Attachment, Notification
+from notifier.domain.errors import Forbidden, Refused
+from notifier.domain.notification import Attachment, Mode, Notification
 from notifier.intake import Request as Asked
 from notifier.web.api.ids import found, known_form
 from notifier.web.api.notifications import require_scope, taken
@@ -20,6 +21,9 @@ from notifier.web.wire.models import ResendBody
 from notifier.web.wire.requests import fingerprinted, header_key
 
 router = APIRouter(tags=["notifications"])
+
+_REACH: Mapping[Mode, int] = {"test": 0, "team": 1, "live": 2}
+"""How far the mail of a mode may go. A retry sends in the mode of the notification, whoever asks for it."""
 
 
 @router.post("/v1/notifications/{id}/cancel", operation_id="cancel")
@@ -37,6 +41,9 @@ async def retry(request: Request, id: str, caller: Sender) -> Response:
     """Sends again to those where it failed, was held or expired, with a new budget of attempts."""
     services = services_of(request)
     id_ = known_form(id, "notification")
+    mode = (await found(services, id_, caller)).notification.mode
+    if _REACH[caller.mode] < _REACH[mode]:
+        raise Forbidden(f"a {caller.mode} key cannot send what was accepted with a {mode} key")
     await services.store.retry(caller.project, id_)
     services.wake()
     return Json(notification_json(await found(services, id_, caller)))
@@ -89,7 +96,8 @@ async def same_mail(services: Services, one: Notification) -> Asked:
         metadata=one.metadata,
         headers=one.headers,
         attachments=tuple(
-            Attachment(ref.filename, ref.content_type, files[ref.hash], ref.content_id) for ref in one.attachments
+            Attachment(ref.filename, ref.content_type, files[ref.hash], ref.content_id, ref.hash)
+            for ref in one.attachments
         ),
         resend_of=one.id,
     )

@@ -54,15 +54,27 @@ def faults_of(errors: Sequence[ErrorDetails], *, skip: int = 0) -> list[Fault]:
     return list(found.values())
 
 
+_MOST = 200
+"""Faults of one thing that are named: a million of them take seconds, and an answer of 80 MB."""
+
+
+def _told(error: ValidationError) -> list[Fault]:
+    if (count := error.error_count()) > _MOST:
+        return [Fault("", "too_many", f"has {count} faults; more than {_MOST} are not named one by one")]
+    return faults_of(error.errors(include_url=False, include_input=False))
+
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def salvage(model: type[Model], raw: Mapping[str, Any]) -> tuple[Model, list[Fault]]:
     """Reads `raw` as a model whose fields may all be left out. What is wrong is told and left out, so that the rest
-    can be judged as well."""
+    can be judged as well. Raises Refused where more is wrong than anybody would read."""
     try:
         return model.model_validate(raw), []
     except ValidationError as error:
+        if error.error_count() > _MOST:
+            raise refused(_told(error)) from None
         errors = error.errors(include_url=False, include_input=False)
         wrong = {step["loc"][0] for step in errors}
         return model.model_validate({name: raw[name] for name in raw if name not in wrong}), faults_of(errors)
@@ -73,5 +85,4 @@ def read_model(model: type[Model], raw: Any) -> Model:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        faults = faults_of(error.errors(include_url=False, include_input=False))
-        raise refused(faults) from None
+        raise refused(_told(error)) from None

@@ -17,6 +17,9 @@ from notifier.mail.words import objection
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 _HASH = re.compile("[0-9a-f]{64}")
 _LARGEST_NUMBER = 2**31 - 1
+_NO_PLACES = frozenset({"localtime", "posixrules", "Factory", "posix", "right"})
+"""Files and folders beside the zones: what this machine is set to, which another one is not, or seconds that nobody
+else counts."""
 
 
 def _instant(value: Any) -> datetime | None:
@@ -48,6 +51,8 @@ def _line(value: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _is_zone(name: str) -> bool:
+    if name.partition("/")[0] in _NO_PLACES:
+        return False
     try:
         ZoneInfo(name)
     except (ValueError, OSError, LookupError):

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from notifier.domain.acceptance import IdempotencyKey
-from notifier.domain.errors import Fault
+from notifier.domain.errors import Fault, Refused
 from notifier.domain.notification import Address, Attachment, Content
 from notifier.intake.request import Request
 from notifier.mail.headers import check_headers
@@ -22,17 +22,25 @@ from notifier.web.wire.limits import Limits
 from notifier.web.wire.models import AttachmentBody, ContentBody, Fields
 
 LONGEST_KEY = 256
+Files = dict[str, tuple[bytes, str]]
+"""Base64 by what it decodes to and the SHA-256 of that."""
 
 _HEADER_KEY = re.compile("[!-~](?:[ -~]*[!-~])?")
 _RESERVED_HEADERS = ("x-notifier-", "x-pm-metadata-notifier-")
 """By these, people and providers' reports find the notification of a mail."""
 
 
-def read_request(raw: Any, limits: Limits, *, key: str | None = None, secret: bytes = b"") -> Request:
-    """One notification's JSON. `key` is the Idempotency-Key header, `secret` what fingerprints are keyed with."""
+def read_request(
+    raw: Any, limits: Limits, *, key: str | None = None, secret: bytes = b"", files: Files | None = None
+) -> Request:
+    """One notification's JSON. `key` is the Idempotency-Key header, `secret` what fingerprints are keyed with, `files`
+    what was decoded for others of its batch."""
     if not isinstance(raw, dict):
         return Request(faults=(Fault("", "type", "the body must be an object"),))
-    body, faults = salvage(Fields, raw)
+    try:
+        body, faults = salvage(Fields, raw)
+    except Refused as refusal:
+        return Request(faults=refusal.faults)
     people = Addressees(limits.recipients, faults)
     people.add("to", body.to)
     people.add("cc", body.cc)
@@ -59,7 +67,7 @@ def read_request(raw: Any, limits: Limits, *, key: str | None = None, secret: by
         tags=tuple(dict.fromkeys(body.tags or ())),
         metadata=body.metadata or {},
         headers=_headers(body.headers, faults),
-        attachments=_attachments(body.attachments or (), limits, faults),
+        attachments=_attachments(body.attachments or (), limits, {} if files is None else files, faults),
         idempotency=_idempotency(raw, key, body.idempotency_key, secret, faults),
         faults=tuple(faults),
     )
@@ -99,7 +107,7 @@ def _content(body: ContentBody | None, limits: Limits, faults: list[Fault]) -> C
         faults.append(Fault("content.subject", "length", f"has more than {limits.subject} characters"))
     if not body.text and not body.html:
         faults.append(Fault("content.text", "missing", "give a text, an html, or both"))
-    return Content(body.subject, body.text, body.html)
+    return Content(body.subject[: limits.subject], body.text, body.html)
 
 
 def _headers(headers: Mapping[str, str] | None, faults: list[Fault]) -> Mapping[str, str]:
@@ -113,17 +121,25 @@ def _headers(headers: Mapping[str, str] | None, faults: list[Fault]) -> Mapping[
     return headers
 
 
-def _attachments(bodies: Sequence[AttachmentBody], limits: Limits, faults: list[Fault]) -> tuple[Attachment, ...]:
+def _decoded(text: str) -> tuple[bytes, str]:
+    content = binascii.a2b_base64(text, strict_mode=True)
+    return content, hashlib.sha256(content).hexdigest()
+
+
+def _attachments(
+    bodies: Sequence[AttachmentBody], limits: Limits, files: Files, faults: list[Fault]
+) -> tuple[Attachment, ...]:
     found: list[Attachment] = []
     total = 0
     for n, body in enumerate(bodies):
         try:
-            content = binascii.a2b_base64(body.content, strict_mode=True)
+            content, digest = files.get(body.content) or _decoded(body.content)
         except ValueError:
             faults.append(Fault(f"attachments[{n}].content", "syntax", "is not base64 (RFC 4648, with padding)"))
             continue
+        files[body.content] = content, digest
         total += len(content)
-        part = Attachment(body.filename, body.content_type, content, body.content_id)
+        part = Attachment(body.filename, body.content_type, content, body.content_id, digest)
         if complaint := check_part(part):
             faults.append(Fault(f"attachments[{n}].{complaint[0]}", "syntax", complaint[1]))
         if part.content_id is not None and any(other.content_id == part.content_id for other in found):

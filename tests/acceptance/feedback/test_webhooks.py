@@ -236,6 +236,7 @@ async def test_what_a_lost_process_was_telling_is_told_again(telling: House, end
     [
         "http://example.com/hook",
         "ftp://example.com/",
+        "https://example.com:65536/",
         "https://",
         "https://user:secret@example.com/",
         "https://127.0.0.1/",

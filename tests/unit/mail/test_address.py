@@ -100,6 +100,7 @@ def test_the_normal_form_touches_the_domain_and_leaves_the_local_part(email: str
         ("=?utf-8?q?a=0d=0aBcc:=20b?= <zoe@example.com>", "encoded word"),
         ("=?utf-8?b?DQpCY2M6IGI=?= <zoe@example.com>", "encoded word"),
         (f"{'n' * 257} <zoe@example.com>", "longer than 256 characters"),
+        (f"{'(' * 2000}@example.com", "longer than 2000 characters"),
     ],
 )
 def test_a_refusal_says_why(text: str, reason: str) -> None:

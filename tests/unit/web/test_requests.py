@@ -148,6 +148,18 @@ def test_limits_hold_at_their_edge() -> None:
     assert [fault.field for fault in read_request(literal, limits).faults] == ["content.subject"]
 
 
+def test_the_files_of_a_batchs_defaults_are_in_memory_once() -> None:
+    defaults = {"template": "t", "attachments": [{"filename": "f", "content": "AAAAAA=="}]}
+    body = {"defaults": defaults, "notifications": [{"to": "a@b.c"}, {"to": "d@e.f"}]}
+    one, other = read_batch(body, LIMITS, key=None, secret=b"s", permissive=False).requests
+    assert one.attachments[0].content is other.attachments[0].content
+
+
+def test_a_million_faults_are_told_as_one() -> None:
+    raw = {f"field{n}": 0 for n in range(1000)}
+    assert [(fault.code, fault.field) for fault in read_request(raw, LIMITS).faults] == [("too_many", "")]
+
+
 @given(st.lists(bodies, max_size=4), bodies)
 def test_a_batch_of_anything_is_read(items: list[Any], defaults: dict[str, Any]) -> None:
     asked = read_batch({"defaults": defaults, "notifications": items}, LIMITS, key=None, secret=b"s", permissive=False)
