@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import httpcore2
@@ -109,6 +110,12 @@ class _Pool:
     closing: asyncio.TimerHandle | None = None
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Reading all trusted certificates takes 40 ms, so a process does it once."""
+    return ssl.create_default_context()
+
+
 class Http:
     """Requests to servers of others: no redirects, no proxies, no cookies, and no more of an answer than is asked for.
 
@@ -117,7 +124,7 @@ class Http:
     """
 
     def __init__(self, networks: Networks, *, timeout: float = 15.0, resolver: Resolver | None = None) -> None:
-        self._tls = ssl.create_default_context()
+        self._tls = _trusted()
         self._timeout = timeout
         self._system = None if resolver else SystemResolver()
         self._guard = _Guard(networks, resolver or self._system or SystemResolver())

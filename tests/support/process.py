@@ -60,7 +60,9 @@ class Serve:
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
-        self.http = httpx.AsyncClient(headers={"authorization": f"Bearer {API_KEY}"}, timeout=30, trust_env=False)
+        self.http = httpx.AsyncClient(
+            headers={"authorization": f"Bearer {API_KEY}"}, timeout=30, trust_env=False, verify=False
+        )
 
     # ---- the process
 

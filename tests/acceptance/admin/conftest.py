@@ -24,7 +24,7 @@ async def visit(house: House) -> AsyncIterator[Visit]:
     async with AsyncExitStack() as stack:
 
         async def make(name: str | None = None, password: str = PASSWORD) -> httpx.AsyncClient:
-            client = httpx.AsyncClient(base_url=house.url, headers={"sec-fetch-site": "same-origin"}, timeout=30)
+            client = house.browser()
             await stack.enter_async_context(client)
             if name is not None:
                 answer = await client.post("/admin/sign-in", data={"name": name, "password": password})

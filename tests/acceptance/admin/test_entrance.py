@@ -25,7 +25,7 @@ async def test_the_password_of_the_settings_signs_admin_in_with_a_cookie_that_sc
 
 async def test_over_https_the_cookie_is_for_this_host_and_tls_alone(make_house: MakeHouse) -> None:
     house = await make_house(NOTIFIER_ADMIN_PASSWORD=PASSWORD, NOTIFIER_PUBLIC_URL="https://mail.example.com")
-    async with httpx.AsyncClient(base_url=house.url, headers={"sec-fetch-site": "same-origin"}) as client:
+    async with house.browser() as client:
         answer = await client.post("/admin/sign-in", data={"name": "admin", "password": PASSWORD})
     (cookie,) = [line for line in answer.headers.get_list("set-cookie") if "Max-Age=43200" in line]
     assert cookie.startswith("__Host-notifier_session=")
@@ -105,7 +105,7 @@ async def test_without_a_password_there_is_a_first_link_and_with_one_there_is_no
     house = await make_house()
     path = await house.service.admin_link()
     assert path is not None
-    async with httpx.AsyncClient(base_url=house.url, headers={"sec-fetch-site": "same-origin"}) as client:
+    async with house.browser() as client:
         await client.post(path)
         await client.post("/admin/account", data={"password": "a-long-enough-one"})
     assert await house.service.admin_link() is None

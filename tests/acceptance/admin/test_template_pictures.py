@@ -2,7 +2,6 @@
 
 import base64
 
-import httpx2 as httpx
 import pytest
 
 from notifier.web.admin.pictures import clean_name
@@ -68,7 +67,7 @@ async def test_pictures_take_an_editor_and_a_place_to_keep_them(make_house: Make
     house = await make_house(NOTIFIER_ADMIN_PASSWORD=PASSWORD, NOTIFIER_TEMPLATES_SOURCE="folder")
     office = house.service.office
     link = await new_link(office.store, office, await office.store.add_user("mei", "viewer"))
-    async with httpx.AsyncClient(base_url=house.url, headers={"sec-fetch-site": "same-origin"}, timeout=30) as client:
+    async with house.browser() as client:
         assert (await client.post("/admin/pictures/a.gif", content=GIF)).status_code in (303, 401)
         await client.post(link)
         assert (await client.post("/admin/pictures/a.gif", content=GIF)).status_code == 403
@@ -81,7 +80,7 @@ async def test_pictures_take_an_editor_and_a_place_to_keep_them(make_house: Make
 
 async def test_hosted_pictures_are_shown_in_previews_without_a_request_to_anywhere(make_house: MakeHouse) -> None:
     house = await make_house(NOTIFIER_ADMIN_PASSWORD=PASSWORD, NOTIFIER_PUBLIC_URL="http://mail.example.com")
-    async with httpx.AsyncClient(base_url=house.url, headers={"sec-fetch-site": "same-origin"}, timeout=30) as client:
+    async with house.browser() as client:
         await client.post("/admin/sign-in", data={"name": "admin", "password": PASSWORD})
         files = {"subject.txt": "Hi", "body.html": '<p>Hi</p><img src="{{ asset("logo.png") }}" alt="" width="48">'}
         made = (await client.post("/admin/templates/new-one/preview", json={"files": files})).json()

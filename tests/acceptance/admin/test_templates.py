@@ -59,7 +59,7 @@ async def test_a_mail_in_a_frame_can_do_nothing(visit: Visit) -> None:
 
 async def test_with_the_folder_as_the_only_source_pages_show_and_do_not_change(make_house: MakeHouse) -> None:
     house = await make_house(NOTIFIER_ADMIN_PASSWORD=PASSWORD, NOTIFIER_TEMPLATES_SOURCE="folder")
-    async with httpx.AsyncClient(base_url=house.url, headers={"sec-fetch-site": "same-origin"}, timeout=30) as client:
+    async with house.browser() as client:
         await client.post("/admin/sign-in", data={"name": "admin", "password": PASSWORD})
         page = (await client.get("/admin/templates/hello")).text
         assert "Read only" in page
@@ -74,7 +74,7 @@ async def _editor(house: House) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody with the role editor, signed in by a link."""
     office = house.service.office
     link = await new_link(office.store, office, await office.store.add_user("mei@example.com", "editor"))
-    async with httpx.AsyncClient(base_url=house.url, headers={"sec-fetch-site": "same-origin"}, timeout=30) as client:
+    async with house.browser() as client:
         assert (await client.post(link)).status_code == 303
         yield client
 

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
-import httpx2 as httpx
 import pytest
 from playwright.async_api import Page, expect
 
@@ -34,7 +33,7 @@ async def sign_in(house: House, open_page: Open) -> Open:
     async def make(scheme: str = "light", *, quiet: bool = True, role: Role = "admin") -> Page:
         office = house.service.office
         link = await new_link(office.store, office, await office.store.add_user(f"{role}@example.com", role))
-        async with httpx.AsyncClient(base_url=house.url, headers={"sec-fetch-site": "same-origin"}) as client:
+        async with house.browser() as client:
             assert (await client.post(link)).status_code == 303
             cookie = client.cookies["notifier_session"]
         page = await open_page(scheme, quiet=quiet)
