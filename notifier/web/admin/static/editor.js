@@ -62,6 +62,15 @@ for (const [path, content] of Object.entries(page.files)) states.set(path, newSt
 // With a state from the start: the nonce of the styles is in it.
 const view = new EditorView({ state: [...states.values()][0], parent: $("code") })
 
+// "{%" brings its "%}". Who types that end anyway goes over it: CodeMirror does so for the brace alone.
+$("code").addEventListener("beforeinput", (event) => {
+  const { head, empty } = view.state.selection.main
+  if (event.data !== "%" || !empty || view.state.sliceDoc(head, head + 2) !== "%}") return
+  event.preventDefault()
+  event.stopPropagation()
+  view.dispatch({ selection: { anchor: head + 1 } })
+}, true)
+
 function open(path) {
   if (current !== null) states.set(current, view.state)
   current = path
