@@ -78,8 +78,8 @@ class Workbench:
 
 
 async def attempt(bench: Workbench, lease: Lease) -> None:
-    """Sends what `lease` holds to those still open, and records what came of it. Cancelled before the message was
-    offered whole, it hands the lease back; after that it ends with `unknown`."""
+    """Sends what `lease` holds to those still open, and records what came of it. Where nothing was offered whole, it
+    hands the lease back, as far as that is still ours; cancelled after that, it ends with `unknown`."""
     claimed, started = lease.claimed, bench.monotonic()
     finish: Finish | None = None
     try:
@@ -87,11 +87,10 @@ async def attempt(bench: Workbench, lease: Lease) -> None:
     except (asyncio.CancelledError, Unavailable):
         result, feedback = _UNTOUCHED, None
     lease.over = True
-    if result is None:
-        bench.journal.lost(claimed, "the lease ended before the message was sent; another may send it")
-        return
-    if isinstance(result, RelayTrouble):
-        await _persist(bench, "hand back", bench.queue.hand_back, lease.token)
+    if result is None or isinstance(result, RelayTrouble):
+        result = result or _LATE
+        if not await _persist(bench, "hand back", bench.queue.hand_back, lease.token):
+            bench.journal.lost(claimed, "the lease ended before the message was sent; another may send it")
     else:
         believed = bench.redirect_to is None
         finish = record(claimed, bench.owner, result, bench.policy, bench.now(), bench.rng, feedback, believed=believed)
@@ -101,6 +100,7 @@ async def attempt(bench: Workbench, lease: Lease) -> None:
 
 
 _UNTOUCHED = RelayTrouble("unreachable", Stage.LOCAL, "stopped before anything was sent")
+_LATE = RelayTrouble("unreachable", Stage.LOCAL, "the time of the lease was over before the body was sent")
 
 
 async def _persist(bench: Workbench, what: str, write: Callable[[T], Awaitable[bool]], item: T) -> bool:

@@ -59,6 +59,13 @@ def test_a_worker_may_stand_still_at_every_await_for_longer_than_its_lease() -> 
         assert not report.wrong, f"paused after {number} rounds"
 
 
+def test_a_machine_may_sleep_at_every_await_for_longer_than_a_lease_and_nothing_is_doubled_or_held() -> None:
+    for number in range(1, rounds_of_a_quiet_life()):
+        report = world(Interruption("sleep", number, 200.0))
+        assert not report.wrong, f"asleep after {number} rounds"
+        assert (report.statuses, report.second_copies) == ({"sent": 3}, 0), f"asleep after {number} rounds"
+
+
 def test_the_same_seed_is_the_same_world() -> None:
     seeds = [*seeds_of("crashes", 2), *seeds_of("pause", 1), *seeds_of("database away", 1)]
     traces = [simulate(seed).trace for seed in seeds]

@@ -50,9 +50,9 @@ class Mail:
 @dataclass(frozen=True)
 class Interruption:
     """A worker's end after so many rounds of its loop; or a pause in its life, of so many seconds, in which another
-    one works."""
+    one works; or a sleep of the whole machine."""
 
-    kind: Literal["kill", "pause"]
+    kind: Literal["kill", "pause", "sleep"]
     rounds: int
     seconds: float = 0.0
 
@@ -139,13 +139,16 @@ class World:
             try:
                 return self.loop.run_until_complete(life)
             except Interrupted:
-                self._excuse(interruption.kind)
+                if interruption.kind != "sleep":
+                    self._excuse(interruption.kind)
                 self.ledger.trace.append(f"{self.loop.now:.6f} {interruption.kind}")
                 if interruption.kind == "kill":
                     self._drop()
                     self._buried.append(self.loop)
                     self.loop = VirtualLoop(self.loop.now)
                     life = self._new_life()
+                elif interruption.kind == "sleep":
+                    self.loop.now += interruption.seconds
                 else:
                     self._pause(interruption.seconds)
         self.loop.interrupt_when(None)
@@ -235,7 +238,7 @@ class World:
     def chore(self, name: str, count: int) -> None: ...
 
     def lost(self, claimed: Claimed, what: str) -> None:
-        if not self._interrupted("pause"):
+        if not (self._interrupted("pause") or self._interrupted("sleep")):
             self.report.wrong.append(f"{claimed.notification.id} lost its lease, and nobody was paused: {what}")
 
     def crashed(self, what: str, error: Exception) -> None:
