@@ -25,6 +25,8 @@ AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 """When a sample is sent: lint must not change its mind overnight."""
 
 _IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
+_DROPPED = re.compile(r"<(iframe|object|embed|form|script)\b(?![^>]*\bld\+json)", re.IGNORECASE)
+"""No mail program of weight runs or frames anything; forms are taken out by many (caniemail.com). JSON-LD is read."""
 _LINK = re.compile(r"\b(?:href|src)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"(?:https?://|mailto:|tel:|sms:|cid:|#|data:image/)", re.IGNORECASE)
 _LEFT_OVER = re.compile(r"\{\{|\}\}|\{%|%\}")
@@ -126,6 +128,16 @@ def images(template: Template) -> Iterator[Fault]:
                 yield Fault(position, "size", "the image has no width attribute: Outlook shows it at its full size")
 
 
+def elements(template: Template) -> Iterator[Fault]:
+    """What works in a browser and not in a mail."""
+    for path, source in template.environment.sources.items():
+        if not escapes(path):
+            continue
+        for found in _DROPPED.finditer(source):
+            message = f"mail programs drop <{found[1].lower()}>, or warn of the mail"
+            yield Fault(_place(path, source, found.start()), "element", message)
+
+
 def _without_quotes_in_tags(source: str) -> str:
     """The source with its expressions blanked, offsets kept: a `>` or a quote in them is none of the HTML."""
     return re.sub(r"\{\{.*?\}\}|\{%.*?%\}", lambda found: "x" * len(found[0]), source, flags=re.DOTALL)
@@ -168,5 +180,5 @@ def _place(path: str, source: str, offset: int) -> str:
 
 Rule = Callable[[Template], Iterator[Fault]]
 RULES: tuple[Rule, ...] = (
-    samples, undefined_and_unused, differing_locales, unsafe_output, styles, images, mails
+    samples, undefined_and_unused, differing_locales, unsafe_output, styles, images, elements, mails
 )  # fmt: skip

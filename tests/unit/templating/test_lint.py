@@ -32,6 +32,7 @@ def test_a_good_template_has_no_warnings(make: Make) -> None:
         ({"body.html": "{{ url }}<img src='{{ asset('a.png') }}' alt=''>"}, ("t/body.html:1:10", "size")),
         ({"body.html": "{{ url }}<p style='display: flex'>"}, ("t/body.html:1:20", "css")),
         ({"body.html": "{{ url }}<style>a { position:absolute }</style>"}, ("t/body.html:1:21", "css")),
+        ({"body.html": "{{ url }}\n<p><Form action='https://x.test'>"}, ("t/body.html:2:4", "element")),
         ({"body.html": "{{ url }}<a href='/relative'>"}, ("t/body.html:1:1", "link")),
         ({"body.html": "{{ url }}<a href=''>"}, ("t/body.html:1:1", "link")),
         ({"body.html": "{{ url }}{{ '{{ name }}' }}"}, ("t/body.html:1:1", "leftover")),
