@@ -225,6 +225,7 @@ async def test_an_unknown_template_is_named_and_the_known_ones_are_told(house: H
         ("to.email", {"to": {"email": "Name <a@example.com>"}}),
         ("to", {"to": "a\u0000@example.com"}),
         ("content.subject", {"content": {"subject": "a\nb", "text": "x"}, "template": None, "data": None}),
+        ("content.html", {"content": {"subject": "a", "html": "x" * 1_000_001}, "template": None, "data": None}),
         ("headers.X-A", {"headers": {"X-A": "=?utf-8?q?a=0D=0Ab?="}}),
         ("headers.X-Notifier-Id", {"headers": {"X-Notifier-Id": "1"}}),
         ("headers.x-pm-Metadata-Notifier-ID", {"headers": {"x-pm-Metadata-Notifier-ID": "1"}}),

@@ -11,7 +11,7 @@ from notifier.intake import Request
 from notifier.web.wire.faults import salvage
 from notifier.web.wire.limits import Limits
 from notifier.web.wire.models import BatchBody
-from notifier.web.wire.requests import Files, fingerprinted, read_request
+from notifier.web.wire.requests import Shared, fingerprinted, read_request
 
 MERGED: Final = ("data", "metadata", "headers")
 """Objects whose entries are merged one by one; any other field of an item takes the place of the default."""
@@ -68,8 +68,8 @@ def read_batch(raw: Any, limits: Limits, *, key: str | None, secret: bytes, perm
         items = []
     if any(fault.field == "defaults" for fault in faults):
         items = []  # what they lack may have been meant to be in there
-    files: Files = {}  # those of the defaults are decoded once and not a thousand times, which is 10 GB
-    requests = [read_request(_merged(defaults, item), limits, secret=secret, files=files) for item in items]
+    shared = Shared()
+    requests = [read_request(_merged(defaults, item), limits, secret=secret, shared=shared) for item in items]
     idempotency = fingerprinted(key, {**raw, "?validation": permissive}, secret)
     return BatchAsked(requests, defaults, items, idempotency, faults)
 

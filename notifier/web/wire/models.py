@@ -74,6 +74,8 @@ def _version(value: Any) -> int | str | None:
     raise PydanticCustomError("type", "must be a version's number or its content hash (SHA-256, hex)")
 
 
+LiteralText = Annotated[str, StringConstraints(max_length=1_000_000)]
+"""As much as a template's part may come to."""
 Version = Annotated[
     int | str | None,
     BeforeValidator(_version),
@@ -138,8 +140,8 @@ class ContentBody(BaseModel):
 
     model_config = _STRICT
     subject: Line
-    text: str | None = None
-    html: str | None = None
+    text: LiteralText | None = None
+    html: LiteralText | None = None
 
 
 class AttachmentBody(BaseModel):

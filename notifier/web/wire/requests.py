@@ -6,6 +6,7 @@ import hmac
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic_core import to_json
@@ -22,19 +23,29 @@ from notifier.web.wire.limits import Limits
 from notifier.web.wire.models import AttachmentBody, ContentBody, Fields
 
 LONGEST_KEY = 256
-Files = dict[str, tuple[bytes, str]]
-"""Base64 by what it decodes to and the SHA-256 of that."""
 
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the items of a batch share by its defaults, so that it is decoded and hashed once: 9 MB of attachments a
+    thousand times are 9 GB and minutes. `files` are what base64 stands for and the SHA-256 of that; `digests` are of
+    values by their identity, which is good for as long as the request's JSON is there."""
+
+    files: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+    digests: dict[int, str] = field(default_factory=dict)
+
+
+_LARGE = ("attachments", "content")
 _HEADER_KEY = re.compile("[!-~](?:[ -~]*[!-~])?")
 _RESERVED_HEADERS = ("x-notifier-", "x-pm-metadata-notifier-")
 """By these, people and providers' reports find the notification of a mail."""
 
 
 def read_request(
-    raw: Any, limits: Limits, *, key: str | None = None, secret: bytes = b"", files: Files | None = None
+    raw: Any, limits: Limits, *, key: str | None = None, secret: bytes = b"", shared: Shared | None = None
 ) -> Request:
-    """One notification's JSON. `key` is the Idempotency-Key header, `secret` what fingerprints are keyed with, `files`
-    what was decoded for others of its batch."""
+    """One notification's JSON. `key` is the Idempotency-Key header, `secret` what fingerprints are keyed with."""
+    shared = shared or Shared()
     if not isinstance(raw, dict):
         return Request(faults=(Fault("", "type", "the body must be an object"),))
     try:
@@ -67,8 +78,8 @@ def read_request(
         tags=tuple(dict.fromkeys(body.tags or ())),
         metadata=body.metadata or {},
         headers=_headers(body.headers, faults),
-        attachments=_attachments(body.attachments or (), limits, {} if files is None else files, faults),
-        idempotency=_idempotency(raw, key, body.idempotency_key, secret, faults),
+        attachments=_attachments(body.attachments or (), limits, shared, faults),
+        idempotency=_idempotency(raw, key, body.idempotency_key, secret, shared, faults),
         faults=tuple(faults),
     )
 
@@ -127,17 +138,17 @@ def _decoded(text: str) -> tuple[bytes, str]:
 
 
 def _attachments(
-    bodies: Sequence[AttachmentBody], limits: Limits, files: Files, faults: list[Fault]
+    bodies: Sequence[AttachmentBody], limits: Limits, shared: Shared, faults: list[Fault]
 ) -> tuple[Attachment, ...]:
     found: list[Attachment] = []
     total = 0
     for n, body in enumerate(bodies):
         try:
-            content, digest = files.get(body.content) or _decoded(body.content)
+            content, digest = shared.files.get(body.content) or _decoded(body.content)
         except ValueError:
             faults.append(Fault(f"attachments[{n}].content", "syntax", "is not base64 (RFC 4648, with padding)"))
             continue
-        files[body.content] = content, digest
+        shared.files[body.content] = content, digest
         total += len(content)
         part = Attachment(body.filename, body.content_type, content, body.content_id, digest)
         if complaint := check_part(part):
@@ -153,24 +164,34 @@ def _attachments(
 
 
 def _idempotency(
-    raw: Mapping[str, Any], header: str | None, field: str | None, secret: bytes, faults: list[Fault]
+    raw: Mapping[str, Any], header: str | None, own: str | None, secret: bytes, shared: Shared, faults: list[Fault]
 ) -> IdempotencyKey | None:
-    if header and field and header != field:
+    if header and own and header != own:
         message = "is another one than the header Idempotency-Key"
         faults.append(Fault("idempotency_key", "conflict", message))
         return None
-    return fingerprinted(header or field, raw, secret)
+    return fingerprinted(header or own, raw, secret, shared)
 
 
-def fingerprinted(key: str | None, raw: Mapping[str, Any], secret: bytes) -> IdempotencyKey | None:
-    return IdempotencyKey(key, fingerprint(raw, secret)) if key else None
+def fingerprinted(
+    key: str | None, raw: Mapping[str, Any], secret: bytes, shared: Shared | None = None
+) -> IdempotencyKey | None:
+    return IdempotencyKey(key, fingerprint(raw, secret, shared or Shared())) if key else None
 
 
-def fingerprint(raw: Mapping[str, Any], secret: bytes) -> str:
-    """HMAC-SHA-256 (hex) of a request without its key: of the same JSON in whatever order and spacing."""
+def fingerprint(raw: Mapping[str, Any], secret: bytes, shared: Shared) -> str:
+    """HMAC-SHA-256 (hex) of a request without its key: of the same JSON in whatever order and spacing. What may be
+    large goes in as its digest."""
     canonical = {name: value for name, value in raw.items() if name != "idempotency_key"}
-    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
-    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
+    for name in _LARGE:
+        if value := canonical.get(name):
+            digest = shared.digests.get(id(value)) or hashlib.sha256(_canonical(value)).hexdigest()
+            canonical[name] = shared.digests[id(value)] = digest
+    return hmac.new(secret, _canonical(canonical), hashlib.sha256).hexdigest()
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
 def header_key(value: str | None) -> tuple[str | None, list[Fault]]:

@@ -89,6 +89,15 @@ def test_a_schema_that_cannot_be_used_breaks_the_template(make: Make) -> None:
         assert message in broken.value.faults[0].message
 
 
+def test_a_long_list_of_wrong_things_is_explained_in_part() -> None:
+    row = {"type": "object", "properties": {"a": {}}, "required": ["a"], "additionalProperties": False}
+    contract = Contract({"type": "object", "properties": {"rows": {"type": "array", "items": row}}}, declared=True)
+    wrong: list[list[dict[str, int]]] = [[{}] * 50_000, [{f"x{n}": n for n in range(50_000)}]]
+    for rows in wrong:
+        faults = contract.faults({"rows": rows})
+        assert (len(faults), faults[-1].code) == (201, "too_many")
+
+
 @pytest.mark.parametrize(
     "text", ["'", '"', "\\", "\n", '"""', "{}", "%s", "' + str(1/0) + '", "\x00", "é", "${x}", "]"]
 )

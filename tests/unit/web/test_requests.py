@@ -14,7 +14,7 @@ from notifier.mail.mime import Message, build
 from notifier.web.wire.batches import read_batch
 from notifier.web.wire.limits import Limits
 from notifier.web.wire.models import Fields
-from notifier.web.wire.requests import fingerprint, read_request
+from notifier.web.wire.requests import Shared, fingerprint, read_request
 
 LIMITS = Limits()
 NAMES = [field.alias or name for name, field in Fields.model_fields.items()]
@@ -126,10 +126,10 @@ def test_a_time_that_nobody_can_know_is_refused(given_time: object, code: str) -
 
 
 def test_the_fingerprint_is_of_the_meaning_and_not_of_the_spelling() -> None:
-    one = fingerprint({"a": {"b": 1, "c": [1, 2]}, "idempotency_key": "k"}, b"secret")
-    assert one == fingerprint({"a": {"c": [1, 2], "b": 1}}, b"secret")
-    assert one != fingerprint({"a": {"c": [2, 1], "b": 1}}, b"secret")
-    assert one != fingerprint({"a": {"c": [1, 2], "b": 1}}, b"another")
+    one = fingerprint({"a": {"b": 1, "c": [1, 2]}, "idempotency_key": "k"}, b"secret", Shared())
+    assert one == fingerprint({"a": {"c": [1, 2], "b": 1}}, b"secret", Shared())
+    assert one != fingerprint({"a": {"c": [2, 1], "b": 1}}, b"secret", Shared())
+    assert one != fingerprint({"a": {"c": [1, 2], "b": 1}}, b"another", Shared())
 
 
 def test_limits_hold_at_their_edge() -> None:
@@ -148,11 +148,15 @@ def test_limits_hold_at_their_edge() -> None:
     assert [fault.field for fault in read_request(literal, limits).faults] == ["content.subject"]
 
 
-def test_the_files_of_a_batchs_defaults_are_in_memory_once() -> None:
+def test_the_files_of_a_batchs_defaults_are_in_memory_once_and_an_items_fingerprint_is_that_of_a_single_one() -> None:
     defaults = {"template": "t", "attachments": [{"filename": "f", "content": "AAAAAA=="}]}
-    body = {"defaults": defaults, "notifications": [{"to": "a@b.c"}, {"to": "d@e.f"}]}
+    items = [{"to": "a@b.c", "idempotency_key": "1"}, {"to": "d@e.f", "idempotency_key": "2"}]
+    body = {"defaults": defaults, "notifications": items}
     one, other = read_batch(body, LIMITS, key=None, secret=b"s", permissive=False).requests
     assert one.attachments[0].content is other.attachments[0].content
+    assert read_request({**defaults, **items[1]}, LIMITS, secret=b"s").idempotency == other.idempotency
+    another = {**defaults, **items[1], "attachments": [{"filename": "f", "content": "AAAAAQ=="}]}
+    assert read_request(another, LIMITS, secret=b"s").idempotency != other.idempotency
 
 
 def test_a_million_faults_are_told_as_one() -> None:
