@@ -97,7 +97,7 @@ async def _watch(service: Service, folder: Path) -> None:
         async for _ in awatch(folder):
             synced = await service.sync_templates(folder, always_publish=True)
             for name in synced.published:
-                print(f"  read again: {name}")
+                print(f"  read again: {name}", flush=True)
 
 
 async def _body(service: Service, preferred: str) -> dict[str, Any] | None:

@@ -28,8 +28,10 @@ def _json_line(event: Any, default: Callable[[Any], Any]) -> str:
 
 def configure_logging(level: str, format_: Literal["auto", "json", "text"]) -> None:
     """structlog to standard error: JSON lines unless it is a terminal. Once a process, before anything else."""
-    as_json = format_ == "json" or (format_ == "auto" and not sys.stderr.isatty())
-    renderer: Any = structlog.processors.JSONRenderer(_json_line) if as_json else structlog.dev.ConsoleRenderer()
+    seen = sys.stderr.isatty()
+    as_json = format_ == "json" or (format_ == "auto" and not seen)
+    text = structlog.dev.ConsoleRenderer(colors=seen)  # colours in a file are litter
+    renderer: Any = structlog.processors.JSONRenderer(_json_line) if as_json else text
     shared: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
