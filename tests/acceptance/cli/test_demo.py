@@ -58,7 +58,8 @@ def test_what_is_printed_can_be_pasted_and_templates_are_read_again_on_save(tmp_
 
             (hello / "subject.txt").write_text("Salut {{ name }}", "utf-8")
             until(lines, "read again: hello")
-            preview = http.post(f"{url.removesuffix('notifications')}templates/hello/preview", json={"sample": "default"})
+            place = url.replace("/notifications", "/templates/hello/preview")
+            preview = http.post(place, json={"sample": "default"})
             assert preview.json()["subject"] == "Salut Zoë"
         (hello / "subject.txt").write_text("Salut {{ name", "utf-8")
         broken = until(lines, "hello/subject.txt:1:")
