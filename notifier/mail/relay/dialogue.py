@@ -160,13 +160,17 @@ class Dialogue:
         elif not await self._upload(body):
             return
         self._stage = Stage.DOT
-        reply = await wire.reply(self._limits.dot)
+        reply = await wire.reply(self._patience(body))
         self._session.open = False
         if not 400 <= reply[0] < 600 and not positive(reply):
             raise WireError(f"it answers {reply[0]}")
         self._rest(outcome(reply, Stage.DOT))
         if reply[0] == CLOSING:
             self._session.abort("the relay ended the session")
+
+    def _patience(self, body: bytes) -> float:
+        """Seconds for the reply to the final dot. Most of a big body may still be in the system's buffers then."""
+        return self._limits.dot + (len(body) / SLOWEST if len(body) > AT_ONCE else 0.0)
 
     async def _upload(self, body: bytes) -> bool:
         """A big body by pieces, its dot only when the transport has taken it all. False: the relay cut in."""

@@ -352,6 +352,26 @@ async def test_a_refusal_in_mid_body_is_heard(scripted: StartScripted, client: M
     assert outcome.stage == "data"
 
 
+async def test_a_relay_that_is_still_reading_a_big_mail_is_not_hurried(
+    scripted: StartScripted, client: MakeClient
+) -> None:
+    async def script(peer: Any) -> None:
+        await peer.greet()
+        await peer.hear("MAIL")
+        peer.say("250 ok")
+        await peer.hear("RCPT")
+        peer.say("250 ok")
+        await peer.hear("DATA")
+        peer.say("354 go on")
+        await asyncio.sleep(0.3)  # the body is in the system's buffers by now, and its dot too
+        await peer.reader.readexactly(300_000 + len(".\r\n"))
+        peer.say("250 taken")
+        await peer.gone()
+
+    (outcome,) = outcomes(await client(await scripted(script), dot_timeout=0.1).send(body=b"QUJD\r\n" * 50_000))
+    assert isinstance(outcome, Accepted), outcome
+
+
 async def test_replies_in_pieces_and_on_many_lines_are_read(scripted: StartScripted, client: MakeClient) -> None:
     async def script(peer: Any) -> None:
         await peer.greet("PIPELINING")
