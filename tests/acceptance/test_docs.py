@@ -1,4 +1,4 @@
-"""docs/api.md is what a newcomer types: its commands work, and the answers are those that are printed there."""
+"""README.md and docs/api.md are what a newcomer types: commands work, and the answers are those that are printed."""
 
 import asyncio
 import json
@@ -8,7 +8,8 @@ from typing import Any
 
 from tests.acceptance.conftest import House
 
-PAGE = Path(__file__).parents[2] / "docs" / "api.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "api.md"
 _BLOCK = re.compile(r"^```(sh|json|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _END = "@end-of-block@"
 
@@ -62,3 +63,15 @@ async def test_the_commands_of_the_page_answer_what_it_prints(house: House, tmp_
             shown = [line.strip() for line in outputs[number].splitlines()]
             assert shown == text.strip().splitlines()
     assert compared == 14
+
+
+async def test_the_request_and_the_refusal_of_the_readme_are_true(house: House) -> None:
+    page = (ROOT / "README.md").read_text("utf-8")
+    asked = re.search(r"curl http\S+/v1/notifications .*?-d '(.+?)'$", page, re.DOTALL | re.MULTILINE)
+    refusal = re.search(r"^```json\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert asked is not None
+    assert refusal is not None
+    assert (await house.http.post("/v1/notifications", json=json.loads(asked[1]))).status_code == 202
+    wrong = {"template": "password-reset", "to": ["zoe@example.com", "zoe"], "data": {}}
+    answer = (await house.http.post("/v1/notifications", json=wrong)).json()
+    assert differences(json.loads(refusal[1]), answer) == []
