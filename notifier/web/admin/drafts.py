@@ -98,5 +98,18 @@ def marks(name: str, faults: Sequence[Fault], severity: str) -> list[dict[str, A
     return told
 
 
+def all_marks(name: str, faults: Sequence[Fault], warnings: Sequence[Fault]) -> list[dict[str, Any]]:
+    """The faults of a preview, then the warnings. What a sample is refused for is told once, at the sample."""
+    errors, warned = marks(name, faults, "error"), marks(name, warnings, "warning")
+    said = {one["message"] for one in errors}
+    refused = [{**one, "severity": "error"} for one in warned if one["message"] in said]
+    placed = {one["message"] for one in refused}
+    return [
+        *(one for one in errors if one["message"] not in placed),
+        *refused,
+        *(one for one in warned if one["message"] not in said),
+    ]
+
+
 def _text(value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2) + "\n"

@@ -14,7 +14,7 @@ from notifier.domain.errors import Conflict, Fault, Forbidden, NotFound, Refused
 from notifier.domain.template import Whole
 from notifier.web.admin import listing, pictures, trials, versions
 from notifier.web.admin.diff import compare
-from notifier.web.admin.drafts import STARTER, files_of, is_shared, marks, source_of
+from notifier.web.admin.drafts import STARTER, all_marks, files_of, is_shared, marks, source_of
 from notifier.web.admin.mail import NO_HTML, framed
 from notifier.web.admin.office import office_of
 from notifier.web.admin.pages import form_of, fragment, go, page
@@ -94,7 +94,7 @@ async def preview(request: Request, name: str) -> Response:
     except Refused as error:
         told = error.faults or [Fault("", error.code, error.detail)]
         return Json({"marks": marks(name, told, "error"), "mail": None})
-    found = [*marks(name, made.faults, "error"), *marks(name, made.warnings, "warning")]
+    found = all_marks(name, made.faults, made.warnings)
     if made.faults:
         return Json({"marks": found, "mail": None})
     size = len((made.html or "").encode())

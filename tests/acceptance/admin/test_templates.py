@@ -29,6 +29,11 @@ async def test_a_preview_tells_the_mail_and_the_places_of_what_is_wrong(visit: V
         await client.post("/admin/templates/new-one/preview", json={"files": {**broken, "schema.json": "{}"}})
     ).json()
     assert ("body.html", 2) in [(mark["path"], mark["line"]) for mark in told["marks"]]
+    asks = {**FILES, "body.html": "<p>{{ name }} {{ code }}</p>"}
+    told = (await client.post("/admin/templates/new-one/preview", json={"files": asks, "sample": "default"})).json()
+    assert [(mark["path"], mark["line"], mark["severity"]) for mark in told["marks"]] == [
+        ("samples/default.json", 1, "error")  # once, and where it is to be mended
+    ]
 
 
 async def test_saving_onto_what_is_not_the_newest_shows_both_and_saves_nothing(house: House, visit: Visit) -> None:
