@@ -97,6 +97,7 @@ async def _guarded(request: Request, call_next: Callable[[Request], Awaitable[Re
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"  # what a mail links to has no hold of this tab
     return response
 
 

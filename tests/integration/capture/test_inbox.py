@@ -96,6 +96,7 @@ async def test_a_hostile_mail_is_harmless_on_every_page(
         answer = await client.get(path)
         assert_harmless(answer.text)
         assert "script-src 'self';" in answer.headers["content-security-policy"]
+        assert answer.headers["cross-origin-opener-policy"] == "same-origin"
         assert "<script>alert(1)</script>" in Tags(answer.text).text
 
 
