@@ -26,7 +26,7 @@ _FAST_KEYWORDS = frozenset(
 )  # fmt: skip
 """What fastjsonschema checks as jsonschema does. A schema with any other keyword is checked by jsonschema alone."""
 _DRAFT = "http://json-schema.org/draft-07/schema#"
-_MOST = 200
+MOST_FAULTS = 200
 """Faults that are explained, at a tenth of a millisecond each: 256 KiB of data may have 160,000."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -57,7 +57,7 @@ class Contract(dict[str, Any]):
         _ = self._fast, self._validator
 
     def faults(self, data: Mapping[str, Any]) -> tuple[Fault, ...]:
-        """The ways in which `data` breaks the contract, `_MOST` of them at most; none for good data."""
+        """The ways in which `data` breaks the contract, `MOST_FAULTS` of them at most; none for good data."""
         if self._fast is None:
             return self._explained(data)
         try:
@@ -71,10 +71,14 @@ class Contract(dict[str, Any]):
         for error in self._validator.iter_errors(data):
             for fault in _explanations(error):
                 faults.setdefault((fault.field, fault.code), fault)
-                if len(faults) == _MOST:
-                    more = Fault("data", "too_many", f"{_MOST} faults are named; there may be more")
-                    return (*faults.values(), more)
+                if len(faults) == MOST_FAULTS:
+                    return (*faults.values(), more_faults())
         return tuple(faults.values())
+
+
+def more_faults() -> Fault:
+    """What is told after the last of so many."""
+    return Fault("data", "too_many", f"{MOST_FAULTS} faults are named; there may be more")
 
 
 def _explanations(error: jsonschema.ValidationError) -> Iterator[Fault]:

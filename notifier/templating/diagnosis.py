@@ -9,7 +9,7 @@ from jinja2.exceptions import SecurityError, TemplateSyntaxError
 
 from notifier.domain.errors import Fault
 from notifier.templating.budget import MAX_DEPTH, Exhausted
-from notifier.templating.contract import data_path
+from notifier.templating.contract import MOST_FAULTS, data_path, more_faults
 from notifier.templating.environment import written
 from notifier.templating.faults import Unfit
 from notifier.templating.missing import Missing, MissingVariable
@@ -65,12 +65,20 @@ def _whole(text: str) -> bool:
 def missing_faults(
     found: Iterable[tuple[Missing, str, int]], data: Mapping[str, Any], sources: Mapping[str, str]
 ) -> list[Fault]:
-    """Every variable that was missing once, at the first place that uses it."""
+    """The variables that were missing, each at the first place that uses it; `MOST_FAULTS` of them at most."""
     places = _containers(data)
     faults: dict[str, Fault] = {}
+    seen = set()
     for value, file, line in found:
+        container, names = value.path()
+        use = (id(container), str(names), file, line)
+        if use in seen:  # a loop comes by a hundred thousand times
+            continue
+        seen.add(use)
         fault = _missing_fault(value, file, line, places, sources)
         faults.setdefault(fault.field, fault)
+        if len(faults) == MOST_FAULTS:
+            return [*faults.values(), more_faults()]
     return list(faults.values())
 
 

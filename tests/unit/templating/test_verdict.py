@@ -133,3 +133,11 @@ def test_a_schema_with_newer_keywords_is_checked_as_well(make: Make, at: datetim
     assert [fault.code for fault in template.verdict({"a": 1}, at=at).faults] == ["dependentRequired"]
     assert [fault.field for fault in template.verdict({"a": "x", "b": 1}, at=at).faults] == ["data.a"]
     assert template.verdict({"a": 1, "b": 1}, at=at).faults == ()
+
+
+def test_a_loop_that_misses_one_name_tells_it_once_and_of_a_thousand_some(make: Make, at: datetime) -> None:
+    template = make({"subject.txt": "s", "body.html": "{% for row in rows %}{{ shop }}{{ row.price }}{% endfor %}"})
+    once = template.verdict({"rows": [{"price": 1}] * 1000}, at=at)
+    assert [fault.field for fault in once.faults] == ["data.shop"]
+    part = template.verdict({"rows": [{} for _ in range(1000)]}, at=at)
+    assert (len(part.faults), part.faults[-1].code) == (201, "too_many")
