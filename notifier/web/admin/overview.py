@@ -33,7 +33,7 @@ async def overview(request: Request, range: Range = "hour") -> Response:
     now, mark = office.clock(), await office.live.mark()
     async with office.counting:
         tally = await office.store.tally(office.tally)
-        drawn, since = plots(tally, range, now), counted_since(tally, now)
+        drawn, since = plots(tally, range, now), counted_since(tally, range, now)
     lanes = await office.lanes()
     waiting = [(project, priority, *lane) for (project, priority), lane in sorted(lanes.items()) if lane[0]]
     return page(

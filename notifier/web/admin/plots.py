@@ -72,9 +72,10 @@ def _plot(kind: Kind, counts: Sequence[int], starts: Sequence[int], scale: Scale
     return Plot(kind, sum(counts), most, bars)
 
 
-def counted_since(tally: Tally, now: datetime) -> datetime | None:
-    """Where counting has got to, while it has not yet reached back far enough."""
+def counted_since(tally: Tally, which: Range, now: datetime) -> datetime | None:
+    """Where counting has got to, while it has not yet reached back to the start of what is shown."""
     if tally.complete or not tally.minutes:
         return None
-    first = min(minute for minute, _ in tally.minutes)
-    return max(datetime.fromtimestamp(first * 60, UTC), now - timedelta(days=31))
+    since = datetime.fromtimestamp(min(minute for minute, _ in tally.minutes) * 60, UTC)
+    scale = SCALES[which]
+    return since if since > now - timedelta(minutes=scale.buckets * scale.minutes) else None
