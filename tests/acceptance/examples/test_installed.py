@@ -15,5 +15,5 @@ def test_a_service_tests_its_mail_with_the_wheel_alone(tmp_path: Path) -> None:
     shipped = Path(run([python, "-P", "-c", WHERE], project, env).strip())
     assert shipped.is_relative_to(tmp_path / "venv")
     assert (shipped / "welcome" / "template.toml").is_file()
-    said = run([python, "-m", "pytest", "-n", "4", "-p", "no:cacheprovider"], project, env)
+    said = run([python, "-m", "pytest", "-n", "2", "-p", "no:cacheprovider"], project, env)
     assert " passed in " in said, said
