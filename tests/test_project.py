@@ -19,6 +19,8 @@ ROOMS = {
     "templating": {"domain"},
     "mail": {"domain"},
     "capture": set(),
+    "client": set(),
+    "webhooks": {"domain"},
     "delivery": {"domain", "mail.mime"},
     "intake": {"domain"},
     "web": {"domain", "intake", "mail.address", "mail.headers", "mail.mime", "mail.words"},
