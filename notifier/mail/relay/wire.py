@@ -145,7 +145,9 @@ class Wire(asyncio.Protocol):
         if self._failure is not None:
             raise self._failure
         self._waiter = waiter = self._loop.create_future()
-        alarm = self._loop.call_at(deadline, _expire, waiter)
+        # Two rounds of the loop later, with a look at the socket between them: uvloop runs timers first, and a process
+        # that stood still has its replies there.
+        alarm = self._loop.call_at(deadline, self._loop.call_soon, self._loop.call_soon, _expire, waiter)
         try:
             await waiter
         except TimeoutError:

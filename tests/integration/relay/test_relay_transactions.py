@@ -1,6 +1,9 @@
 """One message: what goes over the line, and what each answer comes to."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -350,6 +353,43 @@ async def test_a_refusal_in_mid_body_is_heard(scripted: StartScripted, client: M
     assert isinstance(outcome, Rejected), outcome
     assert str(outcome.reply) == "552 5.3.4 Enough"
     assert outcome.stage == "data"
+
+
+STANDSTILL = """
+import os, signal, sys, time
+process, socket = map(int, sys.argv[1:])
+sys.stdin.readline()
+os.kill(process, signal.SIGSTOP)
+try:
+    os.write(socket, b"250 taken\\r\\n")
+    time.sleep(1.2)
+finally:
+    os.kill(process, signal.SIGCONT)
+"""
+
+
+async def test_a_reply_that_came_while_the_process_stood_still_is_read(
+    scripted: StartScripted, client: MakeClient
+) -> None:
+    async def script(peer: Any) -> None:
+        await peer.greet()
+        socket = peer.writer.get_extra_info("socket").fileno()
+        stop = [sys.executable, "-c", STANDSTILL, str(os.getpid()), str(socket)]
+        with subprocess.Popen(stop, stdin=subprocess.PIPE, pass_fds=[socket]) as child:  # noqa: ASYNC220 - all stands still
+            await peer.hear("MAIL")
+            peer.say("250 ok")
+            await peer.hear("RCPT")
+            peer.say("250 ok")
+            await peer.hear("DATA")
+            peer.say("354 go on")
+            await peer.reader.readuntil(b"\r\n.\r\n")
+            assert child.stdin
+            child.stdin.write(b"now\n")
+            child.stdin.close()
+            await peer.gone()
+
+    (outcome,) = outcomes(await client(await scripted(script), dot_timeout=1.0).send())
+    assert isinstance(outcome, Accepted), outcome
 
 
 async def test_a_relay_that_is_still_reading_a_big_mail_is_not_hurried(
