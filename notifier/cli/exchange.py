@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import httpx2 as httpx
 
+from notifier.client.clients import http_options
 from notifier.domain.errors import ConfigurationError, Fault, NotFound, NotifierError, Refused
 from notifier.domain.template import Source
 from notifier.templating import Bundle, Folder, read_folder
@@ -74,17 +75,11 @@ def bundle_of(copy: Copy) -> Bundle:
     return Bundle(copy.name, copy.texts, own)
 
 
-class Service:
+class RemoteTemplates:
     """The templates of a running service."""
 
     def __init__(self, url: str, key: str) -> None:
-        local = httpx.URL(url).host in ("localhost", "127.0.0.1", "::1")
-        self._http = httpx.Client(
-            base_url=url.rstrip("/"),
-            headers={"authorization": f"Bearer {key}"},
-            timeout=_SECONDS,
-            trust_env=not local,
-        )
+        self._http = httpx.Client(**http_options(url, key, _SECONDS))
 
     def __enter__(self) -> Self:
         return self

@@ -15,7 +15,7 @@ import typer
 
 from notifier.cli.connection import LOCAL, AsJson, Key, Url, opening
 from notifier.cli.data import read_data
-from notifier.cli.exchange import Copy, Service, bundle_of, copy_of, folder_of, sources
+from notifier.cli.exchange import Copy, RemoteTemplates, bundle_of, copy_of, folder_of, sources
 from notifier.domain.errors import ConfigurationError, Fault, NotifierError, Refused
 from notifier.templating import Folder, Rendered, breaking_changes, compile_bundle, write_bundle
 from notifier.templating.lint import lint
@@ -159,7 +159,7 @@ def _complain(faults: Iterable[Fault]) -> None:
 @commands.command("list")
 def list_templates(url: Url = LOCAL, key: Key = None, as_json: AsJson = False) -> None:
     """What the service has: names, what is published, and drafts that are newer."""
-    with Service(url, opening(url, key)) as service:
+    with RemoteTemplates(url, opening(url, key)) as service:
         for one in service.names():
             if as_json:
                 print(json.dumps(one, ensure_ascii=False))
@@ -169,7 +169,9 @@ def list_templates(url: Url = LOCAL, key: Key = None, as_json: AsJson = False) -
             print(f"{one['name']:40} {published}{draft}")
 
 
-def _pairs(service: Service, read: Folder, names: Sequence[str] | None) -> Iterator[tuple[Copy | None, Copy | None]]:
+def _pairs(
+    service: RemoteTemplates, read: Folder, names: Sequence[str] | None
+) -> Iterator[tuple[Copy | None, Copy | None]]:
     """What the folder and the service have of each template, shared files included where all are asked for."""
     here = {name: copy_of(name, source) for name, source in sources(read)}
     there = {one["name"] for one in service.names()}
@@ -183,7 +185,7 @@ def diff(names: Names = None, folder: Dir = TEMPLATES, url: Url = LOCAL, key: Ke
     read = folder_of(folder)
     _fail_if_broken(read, folder)
     differ = False
-    with Service(url, opening(url, key)) as service:
+    with RemoteTemplates(url, opening(url, key)) as service:
         for here, there in _pairs(service, read, names):
             for line in _differences(there, here):
                 differ = True
@@ -222,7 +224,7 @@ def push(
     read = _chosen(folder_of(folder), [name for name in names or () if not name.startswith("_")] or None)
     _fail_if_broken(read, folder)
     failed = False
-    with Service(url, opening(url, key)) as service:
+    with RemoteTemplates(url, opening(url, key)) as service:
         for name, source in sources(read):
             if names and name not in names:
                 continue
@@ -261,7 +263,7 @@ def _breaks(there: Copy | None, read: Folder, name: str) -> tuple[Fault, ...]:
 def pull(names: Names = None, folder: Dir = TEMPLATES, url: Url = LOCAL, key: Key = None) -> None:
     """Bring what is published to the folder. Files that say the same already stay as they are written."""
     read = folder_of(folder) if folder.exists() else Folder()
-    with Service(url, opening(url, key)) as service:
+    with RemoteTemplates(url, opening(url, key)) as service:
         for here, there in _pairs(service, read, names):
             if there is None:
                 continue

@@ -19,7 +19,8 @@ TIMEOUT: Final = 30.0
 """Seconds for an answer."""
 
 
-def _options(url: str, key: str, timeout: float) -> dict[str, Any]:
+def http_options(url: str, key: str, timeout: float) -> dict[str, Any]:
+    """What every connection to a service is made with. `timeout` is in seconds."""
     headers = {"authorization": f"Bearer {key}", "accept": "application/json", "user-agent": "notifier-client"}
     base = httpx.URL(url.rstrip("/"))
     # A proxy of the environment's is for the world outside, not for what runs on this machine.
@@ -45,7 +46,7 @@ class Notifier:
     """
 
     def __init__(self, url: str, key: str, *, timeout: float = TIMEOUT) -> None:
-        self._http = httpx.Client(**_options(url, key, timeout))
+        self._http = httpx.Client(**http_options(url, key, timeout))
 
     def send(
         self, template: str | None = None, *, idempotency_key: str | None = None, **fields: Unpack[Fields]
@@ -169,7 +170,7 @@ class AsyncNotifier:
     """`Notifier` for asyncio: the same calls, to be awaited."""
 
     def __init__(self, url: str, key: str, *, timeout: float = TIMEOUT) -> None:
-        self._http = httpx.AsyncClient(**_options(url, key, timeout))
+        self._http = httpx.AsyncClient(**http_options(url, key, timeout))
 
     async def send(
         self, template: str | None = None, *, idempotency_key: str | None = None, **fields: Unpack[Fields]

@@ -32,7 +32,7 @@ def add_events(tx: Tx, rows: Sequence[Row]) -> None:
         ids = {row["notification"] for row in rows}
         templates = {row.id: row.template for row in tx.connection.execute(_TEMPLATES, {"ids": ids})}
     waiting = [
-        delivery_row(hook.id, number, tx.now)
+        webhook_delivery_row(hook.id, number, tx.now)
         for number, row in zip(numbers, rows, strict=True)
         for hook in hooks
         if hook.project == row["project"] and hook.wants(row["type"], templates.get(row["notification"]))
@@ -42,7 +42,7 @@ def add_events(tx: Tx, rows: Sequence[Row]) -> None:
         tx.wake_couriers()
 
 
-def delivery_row(hook: str, number: int, now: datetime) -> Row:
+def webhook_delivery_row(hook: str, number: int, now: datetime) -> Row:
     return {
         "id": uuid7(),
         "webhook": hook,

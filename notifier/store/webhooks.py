@@ -40,7 +40,7 @@ from notifier.domain.webhook import (
 from notifier.store.changes import load
 from notifier.store.dialect import among
 from notifier.store.engine import Tx
-from notifier.store.outbox import ONE, delivery_row, hook_of, secrets_json
+from notifier.store.outbox import ONE, hook_of, secrets_json, webhook_delivery_row
 from notifier.store.reading import event_of
 from notifier.store.tables import event, webhook, webhook_delivery
 
@@ -130,7 +130,7 @@ def redeliver(tx: Tx, id_: str, delivery: str) -> str | None:
     number = tx.connection.execute(statement).scalar_one_or_none()
     if number is None:
         return None
-    row = delivery_row(id_, number, tx.now)
+    row = webhook_delivery_row(id_, number, tx.now)
     tx.connection.execute(insert(webhook_delivery), row)
     tx.wake_couriers()
     return str(row["id"])
