@@ -3,11 +3,8 @@
 import asyncio
 import base64
 import json
-import os
 import shutil
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,6 +13,7 @@ from tests.acceptance.conftest import MakeHouse
 from tests.acceptance.templates.conftest import LEAST, Desk
 from tests.acceptance.templates.test_folder import folder
 from tests.acceptance.templates.test_pictures import PNG
+from tests.support.command import Ended, run
 
 FORCED = "?publish=true&force=true"
 KEY = "ntf_live_of-the-command-line"
@@ -24,22 +22,9 @@ GOOD = {"notice/subject.txt": "Hello {{ name }}", "notice/body.html": "<p>{{ nam
         "notice/samples/default.json": '{"name": "Zoë"}'}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-
 async def notifier(*arguments: str, cwd: Path, **environment: str) -> Ended:
-    """Runs the command."""
-    process = await asyncio.create_subprocess_exec(
-        str(Path(sys.executable).with_name("notifier")), *arguments,
-        cwd=cwd, env={**os.environ, **environment},
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, err = await process.communicate()
-    return Ended(process.returncode or 0, out.decode(), err.decode())
+    """Runs the command, beside a house in this loop."""
+    return await asyncio.to_thread(run, *arguments, cwd=cwd, **environment)
 
 
 async def test_a_first_template_is_made_and_passes(tmp_path: Path) -> None:
