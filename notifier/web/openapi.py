@@ -81,6 +81,8 @@ def _ref(model: type[BaseModel]) -> dict[str, str]:
 def _complete(operation: dict[str, Any], call: Call, path: str) -> None:
     """Adds what FastAPI cannot see, for bodies are read by `web/body.py`."""
     refusals = {500, *call.also}
+    if "{" in path:
+        refusals.add(404)  # with a line break in it, it is no path of ours
     if call.open:
         operation["security"] = []
     else:
