@@ -21,7 +21,7 @@ from notifier.settings import Settings
 from tests.support.process import API_KEY, templates, types
 
 AT_ONCE = 12
-SHORT, LONG = 0.8, 20.0  # seconds of patience with a silent server, and where it is not meant to run out
+SHORT, LONG = 1.5, 20.0  # seconds of patience with a silent server, and where it is not meant to run out
 ZOE, BEN = "zoe@example.com", "ben@example.com"
 
 FAULTS = ("4xx", "5xx", "421", "drop", "hang", "trickle", "garbage")
