@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ SCOPES: Final[tuple[Scope, ...]] = ("send", "send:content", "read", "templates",
 MODES: Final[tuple[Mode, ...]] = ("live", "team", "test")
 
 PREFIX_LENGTH: Final = 16
+_OURS: Final = re.compile(rf"ntf_(?:{'|'.join(MODES)})_[\w-]{{32}}", re.ASCII)
 TRIAL: Final = "test:"
 """How the `key` of a notification begins that somebody sent to try a template: no caller's, and no use of it."""
 
@@ -87,6 +89,5 @@ def secret_hash(secret: str) -> str:
 
 def secret_prefix(secret: str) -> str:
     """What a key is looked up by. Of ours it gives away the mode and 42 of the 192 bits; of a key that somebody chose
-    (`NOTIFIER_API_KEY`), a part of its hash."""
-    ours = any(secret.startswith(f"ntf_{mode}_") for mode in MODES)
-    return secret[:PREFIX_LENGTH] if ours else secret_hash(secret)[:PREFIX_LENGTH]
+    (`NOTIFIER_API_KEY`), whose beginning may be that of others, a part of its hash."""
+    return secret[:PREFIX_LENGTH] if _OURS.fullmatch(secret) else secret_hash(secret)[:PREFIX_LENGTH]

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping, and_, bindparam, insert, select, update
 
+from notifier.domain.errors import ConfigurationError
 from notifier.domain.key import Key
 from notifier.domain.notification import uuid7
 from notifier.store.dialect import insert_or_ignore
@@ -63,8 +64,12 @@ def set_bootstrap_key(tx: Tx, key: Key | None) -> None:
         return
     tx.connection.execute(update(api_key).where(bootstrap, api_key.c.hash != key.hash).values(revoked_at=tx.now))
     # A key that was ended and is named by the settings again is good again.
-    found = update(api_key).where(api_key.c.hash == key.hash).values(revoked_at=None)
+    found = update(api_key).where(api_key.c.hash == key.hash).values(revoked_at=None, prefix=key.prefix)
     if tx.connection.execute(found).rowcount == 0:
+        if find_key(tx, key.prefix) is not None:
+            raise ConfigurationError(
+                "NOTIFIER_API_KEY begins like another key, and keys are found by that: choose another"
+            )
         add_key(tx, key)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from notifier.domain.errors import ConfigurationError
 from notifier.domain.key import SCOPES, Key, new_secret, secret_hash, secret_prefix
 from notifier.domain.notification import uuid7
 
@@ -72,6 +73,21 @@ async def test_there_is_one_bootstrap_key_and_it_is_the_one_of_the_settings(desk
     await desk.store.set_bootstrap_key(None)
     assert await _standing(desk) == set()
     assert len(await desk.store.keys()) == 2
+
+
+@pytest.mark.parametrize("beginning", ["ntf_live_staging-", "ours, in the first place: "])
+async def test_a_chosen_key_may_begin_like_the_one_before(desk: "Desk", beginning: str) -> None:
+    for ending in ("first", "second"):
+        await desk.store.set_bootstrap_key(key("bootstrap", beginning + ending))
+        assert await _standing(desk) == {secret_hash(beginning + ending)}
+        assert await desk.store.find_key(secret_prefix(beginning + ending)) is not None
+
+
+async def test_one_that_cannot_be_told_from_a_made_one_is_refused_in_a_sentence(desk: "Desk") -> None:
+    made = new_secret("live")
+    await desk.store.add_key(key(secret=made))
+    with pytest.raises(ConfigurationError, match="NOTIFIER_API_KEY begins like another key"):
+        await desk.store.set_bootstrap_key(key("bootstrap", made[:-1] + ("A" if made[-1] != "A" else "B")))
 
 
 async def test_processes_that_start_together_agree_on_the_bootstrap_key(postgres_desk: "Desk") -> None:
