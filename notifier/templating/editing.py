@@ -176,15 +176,26 @@ class Editor:
         return checked
 
     async def _check_shared(self, name: str, source: Source, pool: Pool) -> None:
-        """A shared file is looked at through a template that does nothing but use it. Raises Refused."""
+        """A shared file is looked at through a template that does nothing but use it, beside those that are drafts
+        yet: they come one by one. Raises Refused."""
         if not source.parts:
             return
+        pool = (await self._drafts()).over(pool.files, pool.assets)
         use = '{{ _("x") }}' if name.endswith(".po") else f'{{% include "{name}" %}}'
         probe = {f"{_PROBE}/subject.txt": "x", f"{_PROBE}/body.html": use}
         checked = await self._workshop.check(_PROBE, {**pool.files, **probe}, pool.assets, at=self._now())
         own = [fault for fault in checked.faults if fault.field.startswith((f"{name}:", f"{_PROBE}:"))]
         if checked.broken and own:
             raise in_parts(name, own, part=next(iter(source.parts)))
+
+    async def _drafts(self) -> Pool:
+        """The newest of each shared file of which nothing is published."""
+        pool = Pool()
+        for one in await self._store.summaries():
+            if is_shared(one.name) and one.published is None:
+                _, bundle = await self.version(one.name, None)
+                pool = pool.over(bundle.files, bundle.assets)
+        return pool
 
     async def _pool(self, name: str, source: Source) -> Pool:
         """A source's files and all that they may reach: the shared files, and, where no assets are given, those of the

@@ -171,6 +171,22 @@ async def test_what_breaks_callers_is_told_before_and_refused(
     assert (broken.code, broken.err.startswith("templates/notice/body.html:1:")) == (1, True)
 
 
+async def test_shared_files_that_need_each_other_are_all_pushed_as_drafts(
+    environment: Mapping[str, str], work: Path
+) -> None:
+    folder(work / "templates", {
+        "note/subject.txt": "Hello", "note/body.html": '{% extends "_layouts/own.html" %}',
+        "_layouts/own.html": '{{ asset("own.png") }}{% include "_partials/own.html" %}', "_partials/own.html": "x",
+    })  # fmt: skip
+    (work / "templates/_assets").mkdir()
+    (work / "templates/_assets/own.png").write_bytes(PNG)
+    drafts = await notifier("templates", "push", cwd=work, **environment)
+    assert (drafts.code, drafts.err) == (0, "")
+    assert {line.partition(": ")[2] for line in drafts.out.splitlines()} == {"new, version 1 draft"}
+    published = await notifier("templates", "push", "--publish", cwd=work, **environment)
+    assert (published.code, published.err) == (0, "")
+
+
 async def test_pull_brings_what_is_published_and_pushes_back_as_the_same(
     desk: Desk, environment: Mapping[str, str], work: Path
 ) -> None:
