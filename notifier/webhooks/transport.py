@@ -120,11 +120,18 @@ class Http:
     """Requests to servers of others: no redirects, no proxies, no cookies, and no more of an answer than is asked for.
 
     Connections are kept for the next request to the same server, by its name: what is sent to one name never goes over
-    a connection that was made for another.
+    a connection that was made for another. `tls` says whose certificates are trusted, if not the system's.
     """
 
-    def __init__(self, networks: Networks, *, timeout: float = 15.0, resolver: Resolver | None = None) -> None:
-        self._tls = _trusted()
+    def __init__(
+        self,
+        networks: Networks,
+        *,
+        timeout: float = 15.0,
+        resolver: Resolver | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._tls = tls or _trusted()
         self._timeout = timeout
         self._system = None if resolver else SystemResolver()
         self._guard = _Guard(networks, resolver or self._system or SystemResolver())
