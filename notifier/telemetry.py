@@ -16,6 +16,7 @@ from notifier.domain.delivery import Claimed, Finish
 from notifier.domain.feedback import Feedback
 from notifier.domain.lifecycle import RelayTrouble, SendResult
 from notifier.domain.template import Synced
+from notifier.domain.times import rfc3339
 from notifier.domain.webhook import Answer, Told, WebhookState
 
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -163,7 +164,7 @@ class Telemetry:
                 relay=result.relay,
                 **told,
                 status=finish.final or "deferred" if finish else None,
-                next_attempt_at=finish.due_at.isoformat() if finish and finish.due_at else None,
+                next_attempt_at=rfc3339(finish.due_at) if finish and finish.due_at else None,
                 seconds=round(seconds, 4),
             )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import sys
 import time
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
@@ -16,6 +17,7 @@ from notifier.delivery.janitor import Janitor
 from notifier.domain.errors import Unavailable
 from notifier.domain.lifecycle import RetryPolicy
 from notifier.domain.notification import uuid7
+from notifier.domain.times import rfc3339
 from notifier.domain.webhook import WebhookState
 from notifier.mail.relay import Relay
 from notifier.mail.return_path import ReturnPath
@@ -25,13 +27,19 @@ GAUGE_PERIOD: Final = 5.0
 """Seconds between looks at what waits."""
 
 
+def monotonic() -> float:
+    """Seconds on a clock that goes on while the machine sleeps, where the system has one (CLOCK_BOOTTIME of Linux): a
+    lease runs on, too."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
+
+
 class Worker:
     """Sends for as long as it is entered, and drains at the end. Mail goes to `capture`, if there is one, in place of
     the relay. Raises ConfigurationError."""
 
     def __init__(self, parts: Parts, capture: Capture | None, return_path: ReturnPath | None) -> None:
         settings, telemetry = parts.settings, parts.telemetry
-        clock = DatabaseClock(parts.clock, time.monotonic)
+        clock = DatabaseClock(parts.clock, monotonic)
         self._parts = parts
         self.relay = Relay(relay_settings(settings, capture), rng=random.SystemRandom(), observer=telemetry)
         bench = Workbench(
@@ -42,7 +50,7 @@ class Worker:
             policy=RetryPolicy(settings.retry_first, settings.retry_max, settings.give_up_after),
             journal=telemetry,
             now=clock,
-            monotonic=time.monotonic,
+            monotonic=monotonic,
             rng=random.SystemRandom(),
             redirect_to=settings.redirect_all_to,
             return_path=return_path.of if return_path else None,
@@ -104,7 +112,7 @@ class Worker:
                 "error": str(state.trouble),
                 "kind": state.trouble.kind,
                 "configuration": state.trouble.configuration,
-                "since": state.since.isoformat(),
+                "since": rfc3339(state.since),
             }
         return told
 

@@ -25,6 +25,7 @@ from notifier.domain.lifecycle import (
     settled,
 )
 from notifier.domain.suppression import ALL, NewSuppression
+from notifier.domain.times import rfc3339
 
 Feedback = Mapping[int, Status]
 """What a simulated recipient is said to do after `sent`, by its number."""
@@ -119,7 +120,7 @@ def _due_at(steps: Collection[Step], now: datetime) -> datetime:
 def _events(email: str, outcome: Outcome, step: Step, due_at: datetime, told: Mapping[str, Any]) -> list[NewEvent]:
     detail = dict(told)
     if step.due_at is not None:
-        detail["next_attempt_at"] = due_at.isoformat()
+        detail["next_attempt_at"] = rfc3339(due_at)
         detail["reason"] = step.reason
     if not isinstance(outcome, Unknown):
         return [NewEvent(_EVENT[step.status], email, detail)]

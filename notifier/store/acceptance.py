@@ -13,6 +13,7 @@ from notifier.domain.acceptance import Acceptance, Earlier, New, Receipt
 from notifier.domain.errors import Refused
 from notifier.domain.lifecycle import OPEN, Status, settled
 from notifier.domain.notification import Notification
+from notifier.domain.times import rfc3339
 from notifier.store import idempotency, suppression
 from notifier.store.dialect import insert_or_ignore
 from notifier.store.engine import Tx
@@ -185,7 +186,7 @@ def _add(rows: dict[Table, list[Row]], tx: Tx, new: New, one: Notification) -> N
             tx.wake_workers()
     else:
         put(ended, ended_row(one.id, one.project, settled(statuses), 0, 0, tx.now))
-    detail = {"send_at": one.send_at.isoformat()} if scheduled and one.send_at else {}
+    detail = {"send_at": rfc3339(one.send_at)} if scheduled and one.send_at else {}
     put(event, event_row(one.id, one.project, "email.scheduled" if scheduled else "email.queued", tx.now, None, detail))
     for r in one.recipients:
         put(recipient, recipient_row(one.id, r))

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from notifier.domain.delivery import Claimed, Finish, Lane, Moved, NewEvent, share_out
 from notifier.domain.lifecycle import OPEN, Status, settled
 from notifier.domain.notification import Notification
+from notifier.domain.times import rfc3339
 from notifier.store import suppression
 from notifier.store.changes import CLAIMED, QUEUED, Changes, load, pause_of, pauses_of, with_moves
 from notifier.store.dialect import among
@@ -157,7 +158,7 @@ def _sendable(tx: Tx, rows: Sequence[RowMapping]) -> list[Claimed]:
     for row in sorted(rows, key=lambda row: (row["due_at"], row["id"])):
         one = notifications[row["id"]]
         if row["expires_at"] is not None and row["expires_at"] <= tx.now:
-            changes.settle(one, row, Status.EXPIRED, f"expired at {row['expires_at'].isoformat()}")
+            changes.settle(one, row, Status.EXPIRED, f"expired at {rfc3339(row['expires_at'])}")
         elif pause_of(pauses, one):
             changes.pause(one.id)
         else:

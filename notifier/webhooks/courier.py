@@ -17,6 +17,7 @@ from notifier import __version__
 from notifier.domain.errors import Unavailable
 from notifier.domain.lifecycle import Rng
 from notifier.domain.notification import Event, Notification
+from notifier.domain.times import rfc3339
 from notifier.domain.webhook import (
     LONGEST_ANSWER,
     LONGEST_WAIT,
@@ -234,6 +235,6 @@ def body(event: Event, one: Notification) -> bytes:
         "mode": one.mode,
         "detail": dict(event.detail),
     }
-    timestamp = event.at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    timestamp = rfc3339(event.at)
     told = {"type": event.type, "timestamp": timestamp, "data": data}
     return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import httpx2 as httpx
 
 from notifier.domain.notification import uuid7
+from notifier.domain.times import rfc3339
 from notifier.domain.webhook import Answer, Webhook
 from notifier.webhooks.courier import send
 from notifier.webhooks.networks import Networks
@@ -45,5 +46,5 @@ class Desk:
         """Sends an event of the type `webhook.test` now, once."""
         now = datetime.now(UTC)
         id_ = uuid7()
-        told = {"type": "webhook.test", "timestamp": now.isoformat(), "data": {"id": id_, "webhook": hook.id}}
+        told = {"type": "webhook.test", "timestamp": rfc3339(now), "data": {"id": id_, "webhook": hook.id}}
         return await send(self._http, hook, f"evt_{id_}", json.dumps(told).encode(), now)

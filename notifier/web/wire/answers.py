@@ -1,7 +1,7 @@
 """Domain to JSON. Times are RFC 3339 in UTC, to the microsecond."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic_core import to_json
@@ -11,6 +11,7 @@ from notifier.domain.key import Key
 from notifier.domain.lifecycle import OPEN, settled
 from notifier.domain.listing import Cursor, Pause
 from notifier.domain.notification import Address, Event, Notification, Record
+from notifier.domain.times import rfc3339
 from notifier.web.services import Rendering
 
 
@@ -25,11 +26,7 @@ class Json(Response):
 
 def instant(value: datetime | None) -> str | None:
     """``2026-01-31T09:00:00.123456Z``, or null."""
-    if value is None:
-        return None
-    if value.tzinfo is not UTC:
-        value = value.astimezone(UTC)
-    return value.isoformat(timespec="microseconds")[:-6] + "Z"
+    return None if value is None else rfc3339(value)
 
 
 def url_of(id_: str) -> str:
