@@ -61,6 +61,7 @@ CALLS: Final[Mapping[str, Call]] = {
         examples.PAUSE,
         models.PauseBody,
         {"reason": "the price is wrong"},
+        also=(404,),
         body_required=False,
     ),
     "resume": Call(204, also=(404,)),

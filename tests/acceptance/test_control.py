@@ -155,6 +155,9 @@ async def test_one_pause_less_leaves_what_another_holds(idle: House) -> None:
 
 async def test_a_senseless_scope_is_refused(house: House) -> None:
     assert (await house.http.put("/v1/pauses/everything")).status_code == 422
+    mistyped = await house.http.put("/v1/pauses/batch:0199aaaa-0000-7000-8000-000000000000")
+    assert (mistyped.status_code, mistyped.json()["code"]) == (404, "not_found")
+    assert (await house.http.get("/v1/pauses")).json()["data"] == []
 
 
 async def test_wait_answers_at_the_end_and_not_later(house: House) -> None:

@@ -41,6 +41,7 @@ async def get_pause(request: Request, scope: str, caller: Reader) -> Response:
 async def put_pause(request: Request, scope: str, caller: Sender) -> Response:
     """Stops `all`, `template:NAME` or `batch:ID`. What is being sent at this moment is still sent."""
     _check(caller, scope)
+    await _check_batch(request, caller, scope)
     body = PauseBody() if not await request.body() else read_model(PauseBody, await read_json(request))
     pause = await services_of(request).store.add_pause(caller.project, scope, body.reason)
     await note(request, caller, "pause", scope, {})
@@ -57,6 +58,13 @@ async def delete_pause(request: Request, scope: str, caller: Sender) -> Response
     services.wake()
     await note(request, caller, "resume", scope, {})
     return Response(status_code=204)
+
+
+async def _check_batch(request: Request, caller: Key, scope: str) -> None:
+    """A mistyped id would stop nothing, and say so nowhere."""
+    kind, _, id_ = scope.partition(":")
+    if kind == "batch" and await services_of(request).store.find_batch(caller.project, id_) is None:
+        raise NotFound(f"there is no batch {id_}")
 
 
 def _check(caller: Key, scope: str) -> None:
