@@ -63,7 +63,8 @@ class Stage:
         if not shutil.which("redis-server"):
             return False
         self.redis_port = port = free_port()
-        self._servers.append(Process("redis", ["redis-server", "--port", str(port), "--dir", self.folder], self.log))
+        command: list[str | Path] = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", self.folder]
+        self._servers.append(Process("redis", command, self.log))
         wait_until(lambda: listens(port), "Redis")
         return True
 
