@@ -24,7 +24,7 @@ class Sink:
         self._count = 0
         self._tail = b""
         self._popen = subprocess.Popen(
-            [postfix / "usr/sbin/smtp-sink", "-u", "root", "-c", f"127.0.0.1:{port}", "1024"],
+            [postfix / "usr/sbin/smtp-sink", "-u", "root", "-c", "-m", "20000", f"127.0.0.1:{port}", "4096"],
             stdout=write,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "LD_LIBRARY_PATH": str(postfix / "usr/lib/postfix")},
