@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 from notifier.capture import Captured, CaptureThread, Filter, NoSuchMail, Transaction
 from notifier.capture.message import Pattern
@@ -65,6 +65,18 @@ def _could_be(transaction: Transaction, message: Captured) -> bool:
     return sent.message_id == message.message_id
 
 
+class Wanted(TypedDict, total=False):
+    """What a mail is looked for by; None, or nothing, is any. `subject` is a regular expression to be found in it,
+    `after` a time or the id of a mail."""
+
+    notification: str | None
+    to: str | None
+    subject: Pattern | None
+    template: str | None
+    reference: str | None
+    after: datetime | str | None
+
+
 class Mailbox(CaptureThread):
     """A mail server of the test's own, in a thread of its own: `host` and `port` are where it listens. `patience` is
     how many seconds a wait takes that names none; what it waited for in vain is kept in `kept`."""
@@ -82,23 +94,17 @@ class Mailbox(CaptureThread):
     def wait_for(
         self,
         *,
-        notification: str | None = None,
-        to: str | None = None,
-        subject: Pattern | None = None,
-        template: str | None = None,
-        reference: str | None = None,
-        after: datetime | str | None = None,
         timeout: float | None = None,
+        **about: Unpack[Wanted],
     ) -> Mail:
         """The first mail that fits, of those that came and those that come within `timeout` seconds (without one: as
         the ini option ``notifier_timeout`` says).
 
-        `subject` is a regular expression to be found in it, `after` a time or the id of a mail. Raises `NoSuchMail`
-        with a table of what did come and why each did not fit, what the server refused, and the folder where all of it
-        is kept.
+        Raises `NoSuchMail` with a table of what did come and why each did not fit, what the server refused, and the
+        folder where all of it is kept.
         """
         __tracebackhide__ = True
-        asked = wanted(notification, to, subject, template, reference, after)
+        asked = wanted(**about)
         try:
             return Mail.of(self._run(self._waiting(asked, timeout)), self.ledger)
         except NoSuchMail as error:
@@ -107,17 +113,12 @@ class Mailbox(CaptureThread):
     async def wait_for_async(
         self,
         *,
-        notification: str | None = None,
-        to: str | None = None,
-        subject: Pattern | None = None,
-        template: str | None = None,
-        reference: str | None = None,
-        after: datetime | str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 -- as in `wait_for`
+        **about: Unpack[Wanted],
     ) -> Mail:
         """`wait_for` for async tests whose loop has to go on meanwhile."""
         __tracebackhide__ = True
-        asked = wanted(notification, to, subject, template, reference, after)
+        asked = wanted(**about)
         try:
             return Mail.of(await self._waiting(asked, timeout), self.ledger)
         except NoSuchMail as error:
@@ -129,16 +130,11 @@ class Mailbox(CaptureThread):
     def assert_none(
         self,
         *,
-        notification: str | None = None,
-        to: str | None = None,
-        subject: Pattern | None = None,
-        template: str | None = None,
-        reference: str | None = None,
-        after: datetime | str | None = None,
         within: float = 0.0,
+        **about: Unpack[Wanted],
     ) -> None:
         """That no such mail came, nor comes `within` so many seconds."""
-        asked = wanted(notification, to, subject, template, reference, after)
+        asked = wanted(**about)
         try:
             came = self._run(self.messages.store.wait_for(asked, timeout=within))
         except NoSuchMail:
@@ -169,16 +165,8 @@ def _refusals(ledger: list[Transaction]) -> list[str]:
     return [f"{line} ({times} times)" if times > 1 else line for line, times in list(told.items())[:10]]
 
 
-def wanted(
-    notification: str | None,
-    to: str | None,
-    subject: Pattern | None,
-    template: str | None,
-    reference: str | None,
-    after: datetime | str | None,
-) -> Filter:
-    """The filter of these; `subject` is a regular expression. ValueError for one that is none."""
-    pattern = re.compile(subject) if isinstance(subject, str) else subject
-    return Filter(
-        notification=notification, to=to, subject=pattern, template=template, reference=reference, after=after
-    )
+def wanted(**about: Unpack[Wanted]) -> Filter:
+    """The filter of these. ValueError for a `subject` that is no regular expression."""
+    if isinstance(subject := about.get("subject"), str):
+        about["subject"] = re.compile(subject)
+    return Filter(**about)

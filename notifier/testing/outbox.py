@@ -9,13 +9,12 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 from urllib.parse import unquote
 
 import httpx2 as httpx
 
 from notifier.capture import MessageStore
-from notifier.capture.message import Pattern
 from notifier.client.exchange import Request, Sleep, Steps
 from notifier.delivery.composer import Composer
 from notifier.domain.errors import Fault, NotFound, Refused
@@ -25,7 +24,7 @@ from notifier.domain.notification import Address, Notification, Record
 from notifier.intake import Intake, Refusal
 from notifier.mail import address
 from notifier.mail.words import objection
-from notifier.testing.mailbox import Mail, wanted
+from notifier.testing.mailbox import Mail, Wanted, wanted
 from notifier.testing.shelf import Shelf
 from notifier.web.problems import MEDIA_TYPE, problem_body
 from notifier.web.wire.answers import fresh_record, list_json, notification_json
@@ -56,32 +55,14 @@ class Outbox:
         """Everything that was sent, oldest first."""
         return [Mail.of(message, []) for message in self.messages]
 
-    def mail(
-        self,
-        *,
-        notification: str | None = None,
-        to: str | None = None,
-        subject: Pattern | None = None,
-        template: str | None = None,
-        reference: str | None = None,
-        after: datetime | str | None = None,
-    ) -> Mail:
+    def mail(self, **about: Unpack[Wanted]) -> Mail:
         """The first that fits, as `Mailbox.wait_for`: what was sent is here at once, so nothing is waited for. Raises
         `NoSuchMail` with a table of what was sent and why each did not fit."""
-        return Mail.of(self.messages.take(wanted(notification, to, subject, template, reference, after)), [])
+        return Mail.of(self.messages.take(wanted(**about)), [])
 
-    def assert_none(
-        self,
-        *,
-        notification: str | None = None,
-        to: str | None = None,
-        subject: Pattern | None = None,
-        template: str | None = None,
-        reference: str | None = None,
-        after: datetime | str | None = None,
-    ) -> None:
+    def assert_none(self, **about: Unpack[Wanted]) -> None:
         """That no such mail was sent."""
-        asked = wanted(notification, to, subject, template, reference, after)
+        asked = wanted(**about)
         if found := self.messages.find(asked):
             there = "; ".join(f"{mail.subject!r} to {', '.join(mail.rcpt_tos)}" for mail in found)
             raise AssertionError(f"a mail was sent that should not ({asked}): {there}")

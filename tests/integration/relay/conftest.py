@@ -52,8 +52,8 @@ class Peer:
         await self.hear("EHLO")
         self.say("\r\n".join([*(f"250-{word}" for word in ("scripted.test", *keywords)), "250 HELP"]))
 
-    async def take(self) -> bytes:
-        """One message that everybody is accepted for, command by command or pipelined."""
+    async def to_body(self) -> None:
+        """Everything is accepted up to the body, which comes next."""
         if await self.hear("") == "QUIT":
             raise ConnectionResetError
         assert self.lines[-1].startswith("MAIL")
@@ -62,6 +62,10 @@ class Peer:
             self.say("250 ok")
         assert line == "DATA"
         self.say("354 go on")
+
+    async def take(self) -> bytes:
+        """One message that everybody is accepted for, command by command or pipelined."""
+        await self.to_body()
         body = await self.reader.readuntil(b"\r\n.\r\n")
         self.say("250 taken")
         return body

@@ -288,12 +288,7 @@ async def test_garbage_at_the_dot_is_not_read_as_a_reply(scripted: StartScripted
 
         async def script(peer: Any, answer: str = answer) -> None:
             await peer.greet()
-            await peer.hear("MAIL")
-            peer.say("250 ok")
-            await peer.hear("RCPT")
-            peer.say("250 ok")
-            await peer.hear("DATA")
-            peer.say("354 go on")
+            await peer.to_body()
             await peer.reader.readuntil(b"\r\n.\r\n")
             peer.say(answer)
             await peer.gone()

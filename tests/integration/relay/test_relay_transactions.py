@@ -269,12 +269,7 @@ async def test_canceled_after_the_dot_it_is_unknown(scripted: StartScripted, cli
 
     async def script(peer: Any) -> None:
         await peer.greet()
-        await peer.hear("MAIL")
-        peer.say("250 ok")
-        await peer.hear("RCPT")
-        peer.say("250 ok")
-        await peer.hear("DATA")
-        peer.say("354 go on")
+        await peer.to_body()
         await peer.reader.readuntil(b"\r\n.\r\n")
         dotted.set()
         assert await peer.gone() == b""
@@ -335,12 +330,7 @@ async def test_a_refusal_in_mid_body_is_heard(scripted: StartScripted, client: M
 
     async def script(peer: Any) -> None:
         await peer.greet()
-        await peer.hear("MAIL")
-        peer.say("250 ok")
-        await peer.hear("RCPT")
-        peer.say("250 ok")
-        await peer.hear("DATA")
-        peer.say("354 go on")
+        await peer.to_body()
         await peer.reader.readexactly(200_000)
         peer.say("552 5.3.4 Enough")
         await (peer.gone() if reads_on else done.wait())
@@ -376,12 +366,7 @@ async def test_a_reply_that_came_while_the_process_stood_still_is_read(
         socket = peer.writer.get_extra_info("socket").fileno()
         stop = [sys.executable, "-c", STANDSTILL, str(os.getpid()), str(socket)]
         with subprocess.Popen(stop, stdin=subprocess.PIPE, pass_fds=[socket]) as child:  # noqa: ASYNC220 - all stands still
-            await peer.hear("MAIL")
-            peer.say("250 ok")
-            await peer.hear("RCPT")
-            peer.say("250 ok")
-            await peer.hear("DATA")
-            peer.say("354 go on")
+            await peer.to_body()
             await peer.reader.readuntil(b"\r\n.\r\n")
             assert child.stdin
             child.stdin.write(b"now\n")
@@ -397,12 +382,7 @@ async def test_a_relay_that_is_still_reading_a_big_mail_is_not_hurried(
 ) -> None:
     async def script(peer: Any) -> None:
         await peer.greet()
-        await peer.hear("MAIL")
-        peer.say("250 ok")
-        await peer.hear("RCPT")
-        peer.say("250 ok")
-        await peer.hear("DATA")
-        peer.say("354 go on")
+        await peer.to_body()
         await asyncio.sleep(0.3)  # the body is in the system's buffers by now, and its dot too
         await peer.reader.readexactly(300_000 + len(".\r\n"))
         peer.say("250 taken")
