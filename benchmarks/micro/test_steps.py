@@ -29,6 +29,7 @@ from notifier.mail.mime import Message, build
 from notifier.mail.relay import Relay, RelaySettings
 from notifier.store.engine import open_database
 from notifier.store.store import Store
+from notifier.telemetry import Telemetry, configure_logging
 from notifier.templating.folder import read_folder
 from notifier.templating.render import Template, compile_bundle
 from notifier.web.wire.limits import Limits
@@ -85,6 +86,18 @@ def test_record(benchmark: Any) -> None:
     result = Transaction("relay:25", {0: Accepted(Reply(250, "2.0.0", "Ok"))})
     finish = benchmark(lambda: record(claimed, "micro", result, RetryPolicy(), NOW, random.Random(1)))
     assert finish.final == "sent"
+
+
+def test_log_and_metrics(benchmark: Any) -> None:
+    """One line and the counters of an attempt, as `serve` writes them into a file."""
+    key, _ = new_key("micro")
+    one = acceptance(1, key).news[0].notification
+    claimed = Claimed(one, 1, NOW, NOW, 0, 0, None)
+    result = Transaction("relay:25", {0: Accepted(Reply(250, "2.0.0", "Ok"))})
+    finish = record(claimed, "micro", result, RetryPolicy(), NOW, random.Random(1))
+    configure_logging("info", "json")
+    telemetry = Telemetry()
+    benchmark(lambda: telemetry.attempted(claimed, result, finish, 0.01))
 
 
 def test_relay_a_hundred_messages(benchmark: Any, template: Template, loop: asyncio.AbstractEventLoop) -> None:
